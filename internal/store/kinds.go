@@ -1,0 +1,249 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/ledger"
+)
+
+// A Kind says how values of one type are kept: under which id, findable by
+// which keys, and whose personal data they are.
+type Kind[T any] struct {
+	Name    string
+	ID      func(T) string
+	Keys    func(T) []Key
+	Subject func(T) string // nil: nobody's
+}
+
+// Put records an event that leaves v as it is given.
+func (k Kind[T]) Put(ctx context.Context, tx Tx, e ledger.Event, v T) (ledger.Event, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return e, fmt.Errorf("keep %s %s: %w", k.Name, k.ID(v), err)
+	}
+	o := Object{Kind: k.Name, ID: k.ID(v), Body: body}
+	if k.Keys != nil {
+		o.Keys = k.Keys(v)
+	}
+	if k.Subject != nil {
+		o.Subject = k.Subject(v)
+	}
+	return tx.Record(ctx, e, o)
+}
+
+// Get gives a value, or an onus.NotFound error.
+func (k Kind[T]) Get(ctx context.Context, r Reader, id string) (T, error) {
+	v, _, err := k.GetRow(ctx, r, id)
+	return v, err
+}
+
+// GetRow gives a value and the row it was kept in.
+func (k Kind[T]) GetRow(ctx context.Context, r Reader, id string) (T, Row, error) {
+	var v T
+	row, ok, err := r.Get(ctx, k.Name, id)
+	if err != nil {
+		return v, row, err
+	}
+	if !ok {
+		return v, row, onus.Errorf(onus.NotFound, "", "there is no %s %s", k.Name, id)
+	}
+	return v, row, k.decode(row, &v)
+}
+
+// Lookup gives a value and whether there is one.
+func (k Kind[T]) Lookup(ctx context.Context, r Reader, id string) (T, bool, error) {
+	var v T
+	row, ok, err := r.Get(ctx, k.Name, id)
+	if err != nil || !ok {
+		return v, false, err
+	}
+	return v, true, k.decode(row, &v)
+}
+
+// Find gives the values whose key has this value; with an empty key, all.
+func (k Kind[T]) Find(ctx context.Context, r Reader, key, value string) ([]T, error) {
+	return k.Query(ctx, r, Is(k.Name, key, value))
+}
+
+// Query gives the values of a query of this kind.
+func (k Kind[T]) Query(ctx context.Context, r Reader, q Query) ([]T, error) {
+	q.Kind = k.Name
+	var vs []T
+	for row, err := range r.Find(ctx, q) {
+		if err != nil {
+			return nil, err
+		}
+		var v T
+		if err := k.decode(row, &v); err != nil {
+			return nil, err
+		}
+		vs = append(vs, v)
+	}
+	return vs, nil
+}
+
+func (k Kind[T]) decode(row Row, v *T) error {
+	if err := json.Unmarshal(row.Body, v); err != nil {
+		return fmt.Errorf("read %s %s: %w", k.Name, row.ID, err)
+	}
+	return nil
+}
+
+// WorkflowVersion pins a version of a workflow to the definitions it came with.
+type WorkflowVersion struct {
+	Name    onus.WorkflowName `json:"name"`
+	Version int               `json:"version"`
+	Digest  onus.Digest       `json:"digest"`  // of the workflow
+	Program onus.Digest       `json:"program"` // of the folder
+}
+
+// Definitions are the files of a program, kept so that a decision can be
+// replayed under the definitions of its day.
+type Definitions struct {
+	Digest onus.Digest     `json:"digest"`
+	Files  json.RawMessage `json:"files"`
+}
+
+// The kinds of object that Onus keeps.
+var (
+	Reads = Kind[onus.Read]{
+		Name: "read", ID: func(v onus.Read) string { return v.ID },
+		Keys: func(v onus.Read) []Key {
+			if !v.Good {
+				return nil
+			}
+			return []Key{{"good", string(v.Source) + "/" + Stamp(v.TakenAt)}}
+		},
+	}
+	Records = Kind[onus.Record]{
+		Name: "record", ID: func(v onus.Record) string { return RecordID(v.Source, v.Key) },
+		Keys: func(v onus.Record) []Key {
+			keys := []Key{{"identity", string(v.Identity)}}
+			if !v.Gone {
+				keys = append(keys, Key{"present", string(v.Source)})
+			}
+			return keys
+		},
+		Subject: func(v onus.Record) string { return string(v.Identity) },
+	}
+	Identities = Kind[onus.Identity]{
+		Name: "identity", ID: func(v onus.Identity) string { return string(v.ID) },
+		Keys: func(v onus.Identity) []Key {
+			keys := []Key{{"key", RecordID(v.Source, v.Key)}, {"state", string(v.State)}}
+			for _, k := range []Key{{"login", v.Login}, {"mail", v.Mail}, {"sponsor", v.Sponsor}} {
+				if k.Value != "" {
+					keys = append(keys, k)
+				}
+			}
+			return keys
+		},
+		Subject: func(v onus.Identity) string { return string(v.ID) },
+	}
+	Accounts = Kind[onus.Account]{
+		Name: "account", ID: func(v onus.Account) string { return AccountID(v.System, v.Ref) },
+		Keys: func(v onus.Account) []Key {
+			keys := []Key{{"identity", string(v.Identity)}}
+			if !v.Gone {
+				keys = append(keys, Key{"system", string(v.System)}, Key{"name", string(v.System) + "/" + v.Name})
+			}
+			return keys
+		},
+		Subject: func(v onus.Account) string { return string(v.Identity) },
+	}
+	Grants = Kind[onus.Grant]{
+		Name: "grant", ID: GrantID,
+		Keys: func(v onus.Grant) []Key {
+			keys := []Key{{"identity", string(v.Identity)}}
+			if v.Account != "" {
+				keys = append(keys, Key{"account", AccountID(v.System, v.Account)})
+			}
+			for _, w := range v.Warrants {
+				if !w.Until.IsZero() {
+					keys = append(keys, Key{"until", Stamp(w.Until)})
+				}
+			}
+			return keys
+		},
+		Subject: func(v onus.Grant) string { return string(v.Identity) },
+	}
+	Occasions = Kind[onus.Occasion]{
+		Name: "occasion", ID: func(v onus.Occasion) string { return v.ID },
+		Keys: func(v onus.Occasion) []Key {
+			return []Key{{"state", string(v.State)}, {"identity", string(v.Identity)}}
+		},
+		Subject: func(v onus.Occasion) string { return string(v.Identity) },
+	}
+	Plans = Kind[onus.Plan]{
+		Name: "plan", ID: func(v onus.Plan) string { return string(v.Digest) },
+		Keys:    func(v onus.Plan) []Key { return []Key{{"identity", string(v.Identity)}} },
+		Subject: func(v onus.Plan) string { return string(v.Identity) },
+	}
+	Batches = Kind[onus.Batch]{
+		Name: "batch", ID: func(v onus.Batch) string { return v.ID },
+		Keys: func(v onus.Batch) []Key {
+			return []Key{{"state", string(v.State)}, {"at", string(v.Workflow) + "/" + Stamp(v.At)}, {"time", Stamp(v.At)}}
+		},
+	}
+	Runs = Kind[onus.Run]{
+		Name: "run", ID: func(v onus.Run) string { return string(v.ID) },
+		Keys: func(v onus.Run) []Key {
+			keys := []Key{{"batch", v.Batch}, {"occasion", v.Occasion}, {"identity", string(v.Identity)}}
+			if !v.State.Ended() {
+				keys = append(keys, Key{"state", string(v.State)})
+			}
+			return keys
+		},
+	}
+	Changes = Kind[onus.Change]{
+		Name: "change", ID: func(v onus.Change) string { return string(v.ID) },
+		Keys:    func(v onus.Change) []Key { return []Key{{"run", string(v.Run)}} },
+		Subject: func(v onus.Change) string { return string(v.Identity) },
+	}
+	Exceptions = Kind[onus.Exception]{
+		Name: "exception", ID: func(v onus.Exception) string { return v.ID },
+		Keys: func(v onus.Exception) []Key {
+			keys := []Key{{"state", string(v.State)}, {"group", v.Group}}
+			if v.State == onus.ExceptionOpen {
+				keys = append(keys, Key{"deadline", Stamp(v.Deadline)})
+			}
+			for _, k := range []Key{{"run", string(v.Run)}, {"batch", v.Batch}, {"occasion", v.Occasion}} {
+				if k.Value != "" {
+					keys = append(keys, k)
+				}
+			}
+			return keys
+		},
+		Subject: func(v onus.Exception) string { return string(v.Identity) },
+	}
+	WorkflowVersions = Kind[WorkflowVersion]{
+		Name: "workflow", ID: func(v WorkflowVersion) string { return string(v.Name) },
+	}
+	DefinitionSets = Kind[Definitions]{
+		Name: "definitions", ID: func(v Definitions) string { return string(v.Digest) },
+	}
+)
+
+// RecordID is the id of a source's record.
+func RecordID(source onus.SourceName, key string) string { return string(source) + "/" + key }
+
+// AccountID is the id of a system's account.
+func AccountID(system onus.SystemName, ref onus.AccountRef) string {
+	return string(system) + "/" + string(ref)
+}
+
+// GrantID is the id of a grant: the holder where it is known, else the
+// account, on a system, and what is held.
+func GrantID(v onus.Grant) string {
+	holder := string(v.Identity)
+	if holder == "" {
+		holder = string(v.Account)
+	}
+	return string(v.System) + "/" + holder + "/" + v.Entitlement
+}
+
+// Stamp writes a time so that text sorts as time does.
+func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }

@@ -1,0 +1,136 @@
+// Package store keeps the state and the ledger together: the only way to
+// change an object is to record the event that says so, in one transaction.
+// State is therefore derivable from the ledger by construction (rule 10).
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"iter"
+	"time"
+
+	"github.com/onus-id/onus/ledger"
+)
+
+// A Store holds objects and the ledger of how they came to be.
+//
+// Updates take turns, within a process and between processes, on every
+// backend: each sees all that earlier ones committed, and none ever fails
+// because of another. Updates that wait for their turn together share one
+// commit; one that fails is rolled back alone.
+type Store interface {
+	// Update runs fn in a transaction. When fn returns an error nothing of
+	// it remains. fn may be run again after a lost connection, so it must not
+	// touch anything but tx. When Update returns nil, the objects, their
+	// events, the events' leaves in the Merkle tree, and a signed checkpoint
+	// over them are durable. When the ledger cannot be written the error is
+	// of kind onus.LedgerClosed and nothing was changed.
+	Update(ctx context.Context, fn func(tx Tx) error) error
+
+	// View runs fn on one consistent snapshot.
+	View(ctx context.Context, fn func(r Reader) error) error
+
+	// Writer is the database handle that jobs are kept in, and the name of
+	// its dialect: "sqlite" or "postgres".
+	Writer() (*sql.DB, string)
+
+	Close() error
+}
+
+// Reader reads objects and events.
+type Reader interface {
+	// Get gives an object, or false.
+	Get(ctx context.Context, kind, id string) (Row, bool, error)
+
+	// Find gives the objects of a query in order of the key's value, then id.
+	Find(ctx context.Context, q Query) iter.Seq2[Row, error]
+
+	// Count counts what Find would give, Limit and After aside.
+	Count(ctx context.Context, q Query) (int, error)
+
+	// Events gives ledger entries in order of their leaf index.
+	Events(ctx context.Context, q EventQuery) iter.Seq2[Entry, error]
+
+	// Head is the tree as of this snapshot.
+	Head(ctx context.Context) (Head, error)
+}
+
+// Tx is a Reader that can write; it sees its own writes.
+type Tx interface {
+	Reader
+
+	// Record commits an event and the state it leaves its object in. It fills
+	// in the event's ID, Version, Time (from Now), Object, Before and After.
+	// It gives the recorded event.
+	Record(ctx context.Context, e ledger.Event, o Object) (ledger.Event, error)
+
+	// Now is the one time of this transaction.
+	Now() time.Time
+
+	// SQL is the transaction itself, for the job queue only.
+	SQL() *sql.Tx
+}
+
+// An Object is the new state of one thing.
+type Object struct {
+	Kind    string
+	ID      string
+	Body    json.RawMessage // the whole state
+	Keys    []Key           // by which it is found; these replace the former ones
+	Subject string          // the identity whose personal data the body holds; empty: nobody's
+}
+
+// A Key makes an object findable. An object may have several of one name.
+type Key struct{ Name, Value string }
+
+// A Row is an object as it is stored.
+type Row struct {
+	Kind    string
+	ID      string
+	Version int64
+	Event   string // the ID of the event that left it so
+	Body    json.RawMessage
+}
+
+// A Query finds objects of one kind: all of them in order of id, or those
+// with a key of that name and a value in [From, To].
+type Query struct {
+	Kind  string
+	Key   string // empty: all of the kind
+	From  string
+	To    string
+	After string // the id after which to go on, when Key is empty or From equals To
+	Limit int    // 0: all
+}
+
+// Is is the query for one exact value of a key.
+func Is(kind, key, value string) Query { return Query{Kind: kind, Key: key, From: value, To: value} }
+
+// An EventQuery selects ledger entries; its conditions are joined by "and".
+type EventQuery struct {
+	From       int64 // leaf index, inclusive
+	Limit      int   // 0: all
+	ObjectKind string
+	ObjectID   string // with ObjectKind
+	ID         string // one event
+	Cause      string // the events that this event led to
+	Bodies     bool   // fill Body and Salt too
+}
+
+// An Entry is one event of the ledger as it is stored.
+type Entry struct {
+	Index   int64
+	Leaf    []byte // the exact bytes that were hashed
+	Body    []byte // the object's state after the event; nil if erased or not asked for
+	Salt    []byte
+	Keys    []Key
+	Subject string
+}
+
+// Head is the tree's size, root and last signed checkpoint.
+type Head struct {
+	Size       int64
+	Root       [32]byte
+	Checkpoint string // C2SP signed note; empty for an empty tree
+}

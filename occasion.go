@@ -1,0 +1,44 @@
+package onus
+
+import "time"
+
+// An OccasionKind says what set a workflow off.
+type OccasionKind string
+
+// The kinds of occasion that a source's records give.
+const (
+	Joined      OccasionKind = "joined"
+	Moved       OccasionKind = "moved"
+	Departed    OccasionKind = "left"
+	Returned    OccasionKind = "returned"
+	Changed     OccasionKind = "changed"
+	DateArrived OccasionKind = "date"
+)
+
+// OccasionState is how far an occasion has come.
+type OccasionState string
+
+// The states of an occasion.
+const (
+	Waiting   OccasionState = "waiting"   // no workflow wants it yet; a date may change that
+	Scheduled OccasionState = "scheduled" // a batch took it
+	Settled   OccasionState = "settled"   // planned, or nothing to do
+	Stopped   OccasionState = "stopped"   // an exception holds it
+)
+
+// An Occasion is something that happened to an identity's record and may set
+// workflows off. It keeps the record before and after (rule 11).
+type Occasion struct {
+	ID       string        `json:"id"`
+	Kind     OccasionKind  `json:"kind"`
+	State    OccasionState `json:"state"`
+	Identity IdentityID    `json:"identity"`
+	Source   SourceName    `json:"source"`
+	Key      string        `json:"key"`
+	Read     string        `json:"read"`
+	At       time.Time     `json:"at"`
+	Due      time.Time     `json:"due,omitzero"` // not before; zero: now
+	Before   Attributes    `json:"before,omitempty"`
+	After    Attributes    `json:"after,omitempty"`
+	Fields   []string      `json:"fields,omitempty"` // the attributes that differ, sorted
+}

@@ -1,0 +1,54 @@
+package onus
+
+import "time"
+
+// A Duty is what somebody answers for.
+type Duty string
+
+// The duties of design rule 1, and those beside them.
+const (
+	WorkflowOwner       Duty = "workflow owner"
+	DataOwner           Duty = "data owner"
+	SystemOwner         Duty = "system owner"
+	ProvisioningControl Duty = "control owner for provisioning"
+	RevocationControl   Duty = "control owner for revocation"
+	ExceptionsControl   Duty = "control owner for exceptions"
+	EntitlementOwner    Duty = "entitlement owner"
+	Sponsor             Duty = "sponsor"
+)
+
+// Owners are the people who answer for a decision, as they were named when
+// it was made (rule 11). Each is the mail address under which the definitions
+// name the person.
+type Owners struct {
+	Workflow     string `json:"workflow,omitempty"`
+	Data         string `json:"data,omitempty"`
+	System       string `json:"system,omitempty"`
+	Provisioning string `json:"provisioning,omitempty"`
+	Revocation   string `json:"revocation,omitempty"`
+	Exceptions   string `json:"exceptions,omitempty"`
+}
+
+// A Route says whom an exception goes to and who is next when the clock runs
+// out. People are named by mail address; rule 1 wants at least two in Then.
+type Route struct {
+	To     string        `json:"to"`
+	Within time.Duration `json:"within"`
+	Then   []string      `json:"then"`
+}
+
+// At gives the person an exception waits for after so many escalations; the
+// last person of the route keeps it.
+func (r Route) At(step int) string {
+	if step <= 0 || len(r.Then) == 0 {
+		return r.To
+	}
+	return r.Then[min(step, len(r.Then))-1]
+}
+
+// An Actor is who or what did something: "engine", "person:ID" for a person
+// known to the roster, "os:NAME" for an operating-system user nobody mapped.
+type Actor string
+
+// Engine is the actor of what no person did.
+const Engine Actor = "engine"

@@ -1,0 +1,100 @@
+package onus
+
+import "time"
+
+type (
+	// A RunID names a run.
+	RunID string
+	// A ChangeID names a change of a run: "RUN.NN".
+	ChangeID string
+)
+
+// A Verb is a desired state: what shall be true, not what to do.
+type Verb string
+
+// The verbs of a change.
+const (
+	EnsurePresent    Verb = "present"
+	EnsureAbsent     Verb = "absent"
+	EnsureDisabled   Verb = "disabled"
+	EnsureEnabled    Verb = "enabled"
+	EnsureAttributes Verb = "attributes"
+)
+
+// TakesAway says whether the verb lessens access (rule 9).
+func (v Verb) TakesAway() bool { return v == EnsureAbsent || v == EnsureDisabled }
+
+// A Target is the one account or grant that a change is about.
+type Target struct {
+	System         SystemName     `json:"system"`
+	Account        AccountRef     `json:"account,omitempty"` // empty: to be found by Name, or created
+	Name           string         `json:"name"`              // the account's name on the system
+	Entitlement    string         `json:"entitlement,omitempty"`
+	EntitlementRef EntitlementRef `json:"entitlement_ref,omitempty"`
+}
+
+// IsGrant tells a grant from an account.
+func (t Target) IsGrant() bool { return t.Entitlement != "" }
+
+// A Reason says why a change is in a plan.
+type Reason struct {
+	Rule   string     `json:"rule"`             // the step's id
+	Says   string     `json:"says"`             // one clause for people: "department is Finance"
+	Inputs Attributes `json:"inputs,omitempty"` // the attributes the rule looked at
+}
+
+// An ApprovalNeed says who must say yes before a change is made.
+type ApprovalNeed struct {
+	Need   int           `json:"need"`
+	Of     []string      `json:"of"` // "system.owner", "subject.manager", or a mail address
+	Within time.Duration `json:"within"`
+}
+
+// A PlannedChange is one desired-state statement of a plan.
+type PlannedChange struct {
+	Step        string        `json:"step"`
+	Verb        Verb          `json:"verb"`
+	Target      Target        `json:"target"`
+	Attributes  Attributes    `json:"attributes,omitempty"`
+	Reason      Reason        `json:"reason"`
+	Sensitivity Sensitivity   `json:"sensitivity"`
+	Owners      Owners        `json:"owners"`
+	Approval    *ApprovalNeed `json:"approval,omitempty"`
+	Reversal    string        `json:"reversal"` // "absent", "disabled", "present", "restore", "irreversible"
+	Confirm     time.Duration `json:"confirm"`
+	Expires     time.Duration `json:"expires,omitempty"`      // 0: while the record warrants it
+	After       []int         `json:"after,omitempty"`        // indices of changes that must be confirmed first
+	EndSessions bool          `json:"end_sessions,omitempty"` // with a revocation: live sessions too
+	WarrantEnds bool          `json:"warrant_ends,omitempty"` // our record changes; the system already agrees
+	WarrantOnly bool          `json:"warrant_only,omitempty"` // another reason keeps the grant: only this reason ends
+}
+
+// A Plan is the full, ordered list of changes that one occasion warrants for
+// one identity, worked out before anything is touched.
+type Plan struct {
+	Digest   Digest          `json:"digest"`
+	Identity IdentityID      `json:"identity"`
+	Occasion string          `json:"occasion"`
+	Workflow WorkflowName    `json:"workflow"`
+	Version  int             `json:"version"`
+	Program  Digest          `json:"program"` // of the definitions it was planned under
+	Facts    Digest          `json:"facts"`   // of everything the planner saw
+	Owners   Owners          `json:"owners"`
+	Changes  []PlannedChange `json:"changes"`
+}
+
+// Weight adds up the sensitivity of what the plan touches.
+func (p Plan) Weight() int {
+	w := 0
+	for _, c := range p.Changes {
+		w += c.Sensitivity.Weight()
+	}
+	return w
+}
+
+// Seal gives the plan its digest, over everything but the digest itself.
+func (p Plan) Seal() Plan {
+	p.Digest = ""
+	p.Digest = DigestOfJSON(p)
+	return p
+}
