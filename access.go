@@ -1,6 +1,9 @@
 package onus
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Sensitivity weighs an entitlement.
 type Sensitivity string
@@ -69,7 +72,7 @@ const (
 type Grant struct {
 	System      SystemName     `json:"system"`
 	Account     AccountRef     `json:"account,omitempty"` // empty until the account exists
-	Entitlement string         `json:"entitlement"`
+	Entitlement string         `json:"entitlement"`       // empty: the account itself
 	Ref         EntitlementRef `json:"ref,omitempty"`
 	Identity    IdentityID     `json:"identity,omitempty"`
 	Warrants    []Warrant      `json:"warrants,omitempty"` // why our records want it; none: nobody warranted it
@@ -90,4 +93,16 @@ type Warrant struct {
 	Until    time.Time    `json:"until,omitzero"` // zero: as long as the record warrants it
 	Run      RunID        `json:"run"`
 	Change   ChangeID     `json:"change"`
+	Ended    time.Time    `json:"ended,omitzero"`     // zero: in force
+	EndedBy  string       `json:"ended_by,omitempty"` // "expired", or the run that withdrew it
+}
+
+// InForce says whether the warrant still gives a reason at that time.
+func (w Warrant) InForce(now time.Time) bool {
+	return w.Ended.IsZero() && (w.Until.IsZero() || now.Before(w.Until))
+}
+
+// Warranted says whether any warrant is in force.
+func (g Grant) Warranted(now time.Time) bool {
+	return slices.ContainsFunc(g.Warrants, func(w Warrant) bool { return w.InForce(now) })
 }

@@ -48,6 +48,8 @@ type Identity struct {
 	Manager string        `json:"manager,omitempty"` // key or mail, as the record says
 	Sponsor string        `json:"sponsor,omitempty"` // of an NHI: key or mail of a person
 
+	Starts     string     `json:"starts,omitempty"`     // date of the record's start, 2006-01-02
+	Ends       string     `json:"ends,omitempty"`       // date of the last day
 	Attributes Attributes `json:"attributes,omitempty"` // of the record that counts now
 	Formerly   []string   `json:"formerly,omitempty"`   // earlier "source/key", oldest first
 }

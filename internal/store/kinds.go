@@ -139,6 +139,12 @@ var (
 					keys = append(keys, k)
 				}
 			}
+			if v.Ends != "" && v.State != onus.Left {
+				keys = append(keys, Key{"ends", v.Ends})
+			}
+			if v.Starts != "" && v.State == onus.Expected {
+				keys = append(keys, Key{"starts", v.Starts})
+			}
 			return keys
 		},
 		Subject: func(v onus.Identity) string { return string(v.ID) },
@@ -162,7 +168,7 @@ var (
 				keys = append(keys, Key{"account", AccountID(v.System, v.Account)})
 			}
 			for _, w := range v.Warrants {
-				if !w.Until.IsZero() {
+				if w.Ended.IsZero() && !w.Until.IsZero() {
 					keys = append(keys, Key{"until", Stamp(w.Until)})
 				}
 			}
