@@ -65,7 +65,7 @@ type PlannedChange struct {
 	Expires     time.Duration `json:"expires,omitempty"`      // 0: while the record warrants it
 	After       []int         `json:"after,omitempty"`        // indices of changes that must be confirmed first
 	EndSessions bool          `json:"end_sessions,omitempty"` // with a revocation: live sessions too
-	WarrantEnds bool          `json:"warrant_ends,omitempty"` // our record changes; the system already agrees
+	Independent bool          `json:"independent,omitempty"`  // on_exception: continue — goes on when another change of the run stops
 	WarrantOnly bool          `json:"warrant_only,omitempty"` // another reason keeps the grant: only this reason ends
 }
 
