@@ -66,7 +66,19 @@ type PlannedChange struct {
 	After       []int         `json:"after,omitempty"`        // indices of changes that must be confirmed first
 	EndSessions bool          `json:"end_sessions,omitempty"` // with a revocation: live sessions too
 	Independent bool          `json:"independent,omitempty"`  // on_exception: continue — goes on when another change of the run stops
-	WarrantOnly bool          `json:"warrant_only,omitempty"` // another reason keeps the grant: only this reason ends
+	WarrantOnly bool          `json:"warrant_only,omitempty"` // only our record moves, the system is not touched; Verb says which way
+
+	// What a confirmed change does to the warrants of its target: "present"
+	// gives one of this workflow and Step, unless there is one in force, and
+	// every change ends those of Ends.
+	Ends  []WarrantRef `json:"ends,omitempty"`
+	Until time.Time    `json:"until,omitzero"` // an older end, which the warrant given keeps whatever Expires says
+}
+
+// A WarrantRef names the warrants that a workflow's step gave for a grant.
+type WarrantRef struct {
+	Workflow WorkflowName `json:"workflow"`
+	Step     string       `json:"step"`
 }
 
 // A Plan is the full, ordered list of changes that one occasion warrants for
