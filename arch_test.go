@@ -1,0 +1,114 @@
+package onus_test
+
+import "testing"
+
+const module = "github.com/onus-id/onus"
+
+// A room is a package of the house and the packages of the house that it may
+// import, by their folders, separated by spaces.
+type room struct{ folder, mayImport string }
+
+// The house (docs/architecture.md). Imports point up this list; siblings do
+// not import each other: each declares the small interface that it needs.
+var house = []room{
+	{"onus", ""},
+	{"ledger", "onus"},
+	{"connector", "onus"},
+	{"connector/internal/sqlstate", "connector"},
+	{"connector/connectortest", "onus connector"},
+	{"connector/ldap", "onus connector"},
+	{"connector/postgres", "onus connector connector/internal/sqlstate"},
+	{"connector/scim", "onus connector"},
+	{"connector/sqlapp", "onus connector connector/internal/sqlstate"},
+	{"source", "onus"},
+	{"source/csv", "onus source"},
+	{"source/sql", "onus source"},
+
+	{"internal/flow/expr", "onus"},
+	{"internal/flow", "onus connector internal/flow/expr"},
+	{"internal/flow/schema", "onus internal/flow/expr internal/flow"},
+	{"internal/flow/starter", "onus internal/flow"},
+	{"internal/planning", "onus internal/flow/expr internal/flow"},
+	{"internal/flowtest", "onus internal/flow/expr internal/flow internal/planning"},
+	{"internal/reconcile", "onus"},
+
+	{"internal/store", "onus ledger"},
+	{"internal/store/storetest", "onus ledger internal/store"},
+	{"internal/store/sqlstore", "onus ledger internal/store"},
+	{"internal/store/sqlite", "onus ledger internal/store internal/store/sqlstore"},
+	{"internal/store/postgres", "onus ledger internal/store internal/store/sqlstore"},
+
+	{"internal/intake", "onus source internal/flow/expr internal/flow"},
+	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/intake"},
+	{"internal/engine/riverqueue", "onus internal/store internal/engine"},
+	{"internal/attribution", "onus ledger internal/flow/expr internal/flow internal/planning internal/store"},
+
+	{"internal/server", "onus ledger connector connector/ldap connector/postgres connector/scim connector/sqlapp " +
+		"source source/csv source/sql internal/flow/expr internal/flow internal/planning internal/flowtest internal/reconcile " +
+		"internal/store internal/store/sqlite internal/store/postgres " +
+		"internal/intake internal/engine internal/engine/riverqueue internal/attribution"},
+
+	{"internal/rig", ""},
+	{"internal/demo/company", "onus internal/flow"},
+	{"internal/demo/scimdir", "onus"},
+	{"internal/demo/ledgerapp", "onus"},
+	{"internal/demo", "onus ledger internal/flow internal/engine internal/attribution internal/server internal/rig " +
+		"internal/demo/company internal/demo/scimdir internal/demo/ledgerapp"},
+	{"internal/bench", "onus"},
+
+	{"internal/cli", "onus ledger internal/flow internal/flow/schema internal/flow/starter internal/planning internal/flowtest " +
+		"internal/engine internal/attribution internal/server internal/demo"},
+	{"cmd/onus", "internal/cli"},
+}
+
+// What test files may import besides: everything that the package under test
+// reaches, the rooms that are made for tests, and what stands here.
+var (
+	testRooms = "connector/connectortest internal/store/storetest internal/flowtest internal/rig " +
+		"internal/demo/company internal/demo/scimdir internal/demo/ledgerapp"
+	testsMayAlso = map[string]string{
+		"internal/engine":            "internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv",
+		"internal/engine/riverqueue": "internal/store/sqlite internal/store/postgres",
+		"internal/attribution":       "internal/engine internal/engine/riverqueue internal/store/sqlite source/csv",
+		"internal/intake":            "source/csv internal/store/sqlite",
+		"internal/demo/company":      "source/csv internal/flow/expr",
+		"internal/flow/starter":      "internal/flow/expr",
+		"internal/bench":             everything,
+		"internal/demo":              everything,
+		"internal/cli":               everything,
+		"cmd/onus":                   everything,
+	}
+)
+
+const everything = "*"
+
+// Rules over the table itself, so that a line cannot quietly break one.
+var (
+	// The pure rooms know no clock, no network and no database; nor does
+	// anything that they reach. (forbidigo watches time.Now.)
+	pure         = []string{"internal/flow", "internal/flow/expr", "internal/planning", "internal/reconcile"}
+	impure       = []string{"net", "net/http", "database/sql", "os", "os/exec", "os/user"}
+	doors        = []string{"internal/cli", "internal/httpapi", "internal/console"}
+	behindDoors  = "internal/store" // and below
+	onlyForTests = "internal/rig"   // and for the demo on real systems
+)
+
+// Modules that only some rooms may know, so that each can be replaced.
+var mayKnow = map[string]string{
+	"github.com/riverqueue/": "internal/engine/riverqueue",
+	"cel.dev/":               "internal/flow/expr",
+	"go.yaml.in/yaml/":       "internal/flow internal/flow/schema internal/flowtest",
+	"github.com/go-ldap/":    "connector/ldap internal/rig",
+	"github.com/scim2/":      "connector/scim internal/demo/scimdir",
+	"github.com/spf13/cobra": "internal/cli cmd/onus",
+}
+
+func TestImportsPointUpTheHouse(t *testing.T) {
+	files, err := parseHouse(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range faults(house, files) {
+		t.Error(fault)
+	}
+}
