@@ -68,9 +68,9 @@ type PlannedChange struct {
 	Independent bool          `json:"independent,omitempty"`  // on_exception: continue — goes on when another change of the run stops
 	WarrantOnly bool          `json:"warrant_only,omitempty"` // only our record moves, the system is not touched; Verb says which way
 
-	// What a confirmed change does to the warrants of its target: "present"
-	// gives one of this workflow and Step, unless there is one in force, and
-	// every change ends those of Ends.
+	// What a confirmed change does to the warrants of its target: those of
+	// Ends end first; then "present" gives one of this workflow and Step,
+	// unless there is one in force. No other verb gives a warrant.
 	Ends  []WarrantRef `json:"ends,omitempty"`
 	Until time.Time    `json:"until,omitzero"` // an older end, which the warrant given keeps whatever Expires says
 }
