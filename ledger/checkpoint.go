@@ -1,0 +1,68 @@
+package ledger
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// A Checkpoint states the size and the root of a log (C2SP tlog-checkpoint).
+type Checkpoint struct {
+	Origin string // names the log
+	Size   int64
+	Root   Hash
+}
+
+// Sign gives the checkpoint as a C2SP signed note.
+func (c Checkpoint) Sign(signer note.Signer) (string, error) {
+	if c.Origin == "" || strings.ContainsAny(c.Origin, "\n") {
+		return "", fmt.Errorf("sign the checkpoint: %q cannot be the origin of a log", c.Origin)
+	}
+	text := fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
+	signed, err := note.Sign(&note.Note{Text: text}, signer)
+	if err != nil {
+		return "", fmt.Errorf("sign the checkpoint: %w", err)
+	}
+	return string(signed), nil
+}
+
+// OpenCheckpoint checks the signature of a checkpoint and reads it. With an
+// empty origin, a log of any name will do. Extension lines are passed over.
+func OpenCheckpoint(signed, origin string, verifier note.Verifier) (Checkpoint, error) {
+	n, err := note.Open([]byte(signed), note.VerifierList(verifier))
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("the checkpoint is not signed by %s: %w", verifier.Name(), err)
+	}
+	c, err := parseCheckpoint(n.Text)
+	if err != nil {
+		return c, err
+	}
+	if origin != "" && c.Origin != origin {
+		return c, fmt.Errorf("the checkpoint is of the log %q, not of %q", c.Origin, origin)
+	}
+	return c, nil
+}
+
+// parseCheckpoint reads the text of a checkpoint; a number and a hash have
+// one form only.
+func parseCheckpoint(text string) (Checkpoint, error) {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if len(lines) < 3 || lines[0] == "" {
+		return Checkpoint{}, errors.New("the checkpoint does not have its three lines")
+	}
+	c := Checkpoint{Origin: lines[0]}
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil || size < 0 || strconv.FormatInt(size, 10) != lines[1] {
+		return c, fmt.Errorf("the checkpoint's size is %q, which is no size", lines[1])
+	}
+	root, err := base64.StdEncoding.DecodeString(lines[2])
+	if err != nil || len(root) != len(c.Root) || base64.StdEncoding.EncodeToString(root) != lines[2] {
+		return c, fmt.Errorf("the checkpoint's root is %q, which is no hash", lines[2])
+	}
+	c.Size, c.Root = size, Hash(root)
+	return c, nil
+}
