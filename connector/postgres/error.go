@@ -38,13 +38,12 @@ func failure(op, what string, err error) error {
 	return e
 }
 
-// uncommitted types an error of COMMIT itself.
+// uncommitted types an error of COMMIT, once it was sent. That pgx calls an
+// error safe to retry does not count here: after a connection that broke
+// under the COMMIT it reports the closed connection, as if nothing was sent.
 func uncommitted(what string, err error) error {
 	var server *pgconn.PgError
 	if errors.As(err, &server) && !sqlstate.LeavesCommitOpen(server.Code) {
-		return failure("apply", what, err)
-	}
-	if pgconn.SafeToRetry(err) {
 		return failure("apply", what, err)
 	}
 	return &connector.Error{

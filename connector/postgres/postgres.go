@@ -101,6 +101,9 @@ func (c *cluster) write(ctx context.Context, what string, do func(tx pgx.Tx) (co
 	if result.Outcome == connector.NoChange {
 		return result, nil
 	}
+	if err := ctx.Err(); err != nil {
+		return connector.Result{}, failure("apply", what, err)
+	}
 	if err := tx.Commit(ctx); err != nil {
 		return connector.Result{}, uncommitted(what, err)
 	}
