@@ -50,6 +50,7 @@ type Identity struct {
 
 	Starts     string     `json:"starts,omitempty"`     // date of the record's start, 2006-01-02
 	Ends       string     `json:"ends,omitempty"`       // date of the last day
+	Next       string     `json:"next,omitempty"`       // date on which another of their records begins
 	Attributes Attributes `json:"attributes,omitempty"` // of the record that counts now
 	Formerly   []string   `json:"formerly,omitempty"`   // earlier "source/key", oldest first
 }
@@ -79,8 +80,9 @@ type Read struct {
 	TakenAt  time.Time  `json:"taken_at"` // as the source dates itself; not when we looked
 	Complete bool       `json:"complete"` // false: absence proves nothing
 	Rows     int        `json:"rows"`
-	Bad      int        `json:"bad,omitempty"` // rows that became exceptions
-	Digest   Digest     `json:"digest"`        // of the bytes that were read
-	Good     bool       `json:"good"`          // false: held, and nothing was changed by it
+	Bad      int        `json:"bad,omitempty"`    // rows that became exceptions
+	Digest   Digest     `json:"digest"`           // of the bytes that were read
+	Schema   Digest     `json:"schema,omitempty"` // of the source's definition that it was checked under
+	Good     bool       `json:"good"`             // false: held, and nothing was changed by it
 	Reason   string     `json:"reason,omitempty"`
 }

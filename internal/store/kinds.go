@@ -145,6 +145,9 @@ var (
 			if v.Starts != "" && v.State == onus.Expected {
 				keys = append(keys, Key{"starts", v.Starts})
 			}
+			if v.Next != "" && (v.State != onus.Expected || v.Next != v.Starts) {
+				keys = append(keys, Key{"starts", v.Next})
+			}
 			return keys
 		},
 		Subject: func(v onus.Identity) string { return string(v.ID) },
