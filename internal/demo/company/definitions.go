@@ -1,0 +1,58 @@
+package company
+
+import (
+	"embed"
+	"io/fs"
+	"strings"
+
+	"github.com/onus-id/onus/internal/flow"
+)
+
+//go:embed definitions definitions-real
+var folders embed.FS
+
+// Setup is what the definitions leave open: where this machine's demo runs.
+type Setup struct {
+	Real         bool   // on an LDAP directory and PostgreSQL, not on the embedded SCIM directory and SQL application
+	Operator     string // the operating-system user who acts as an escalation head
+	DirectoryURL string // of corp-directory
+	LedgerURL    string // of finance-ledger
+	Secrets      string // folder of the files directory-token and directory-password
+}
+
+// The files that the definitions read, relative to their folder.
+const (
+	RosterPath   = "feeds/hr.csv"
+	RegisterPath = "feeds/nhi.csv"
+)
+
+// Definitions gives the files of the company's folder of definitions, tests
+// included, in order of path.
+func Definitions(s Setup) ([]flow.File, error) {
+	fill := strings.NewReplacer(
+		"${operator}", quoted(s.Operator), "${directory_url}", quoted(s.DirectoryURL),
+		"${ledger_url}", quoted(s.LedgerURL), "${secrets}", quoted(s.Secrets),
+	)
+	var files []flow.File
+	err := fs.WalkDir(folders, "definitions", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		inFolder := strings.TrimPrefix(path, "definitions/")
+		text, err := folders.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if s.Real {
+			if real, err := folders.ReadFile("definitions-real/" + inFolder); err == nil {
+				text = real
+			}
+		}
+		files = append(files, flow.File{Path: inFolder, Text: fill.Replace(string(text))})
+		return nil
+	})
+	return files, err
+}
+
+// quoted makes a value fit within YAML's single quotes.
+func quoted(value string) string { return strings.ReplaceAll(value, "'", "''") }
