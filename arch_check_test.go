@@ -32,7 +32,7 @@ func faults(table []room, files []goFile) []string {
 		if _, twice := may[r.folder]; twice {
 			fault("arch_test.go: %s has two lines in the table: join them", r.folder)
 		}
-		for _, up := range strings.FieldsSeq(r.mayImport) {
+		for up := range strings.FieldsSeq(r.mayImport) {
 			switch {
 			case may[up] == nil:
 				fault("arch_test.go: %s may import %s, which does not stand above it in the table: imports point up", r.folder, up)
@@ -116,7 +116,7 @@ func closure(table []room) map[string]map[string]bool {
 	reach := map[string]map[string]bool{}
 	for _, r := range table {
 		reach[r.folder] = map[string]bool{}
-		for _, up := range strings.FieldsSeq(r.mayImport) {
+		for up := range strings.FieldsSeq(r.mayImport) {
 			reach[r.folder][up] = true
 			maps.Copy(reach[r.folder], reach[up])
 		}
@@ -207,7 +207,7 @@ func TestTheTableCatchesEachBreach(t *testing.T) {
 	good := make([]goFile, 0, len(table))
 	for _, r := range table {
 		f := goFile{path: r.folder + "/a.go", folder: r.folder, imports: []string{"fmt"}}
-		for _, up := range strings.FieldsSeq(r.mayImport) {
+		for up := range strings.FieldsSeq(r.mayImport) {
 			f.imports = append(f.imports, importPath(up))
 		}
 		good = append(good, f)
