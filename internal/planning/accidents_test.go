@@ -196,7 +196,11 @@ func TestTemporaryBecamePermanent(t *testing.T) {
 	w.carry(t, mustPlan(t, p, joiner(), w.facts(onus.Changed)))
 	check("replanned")
 	w.grant("finance-db", "role:ledger_write").Observed = false
-	w.carry(t, mustPlan(t, p, joiner(), w.facts(onus.Changed)))
+	drift := mustPlan(t, p, joiner(), w.facts(onus.Changed))
+	if len(drift.Changes) != 1 || !drift.Changes[0].Until.Equal(until) {
+		t.Errorf("the repair of drift is given until %v", drift.Changes)
+	}
+	w.carry(t, drift)
 	check("given back after drift")
 	permanent := mover() // states the same, without an end
 	for i := range permanent.Steps {
@@ -207,6 +211,38 @@ func TestTemporaryBecamePermanent(t *testing.T) {
 		t.Fatalf("reasons %q lack %q", w.reasons(), want)
 	}
 	check("passed on")
+}
+
+func TestWhatHadNoEndStaysSoWhenATemporaryReasonPassesWithIt(t *testing.T) {
+	w := joined(t, "Sales", "2")
+	g := w.has("corp-ldap", "group:Sales", "joiner/another")
+	g.Warrants[1].Until = now.Add(day)
+	plan := mustPlan(t, program(joiner(), mover()), mover(), w.facts(onus.Moved))
+	i := slices.Index(words(plan), "present corp-ldap group:Sales (warrant only)")
+	if i < 0 || len(plan.Changes[i].Ends) != 2 || !plan.Changes[i].Until.IsZero() {
+		t.Errorf("got %+v", plan.Changes)
+	}
+	g.Warrants[0].Until = now.Add(2 * day)
+	plan = mustPlan(t, program(joiner(), mover()), mover(), w.facts(onus.Moved))
+	if until := plan.Changes[i].Until; !until.Equal(now.Add(2 * day)) {
+		t.Errorf("two temporary reasons pass as one until %v", until)
+	}
+}
+
+// Who returned before an old expiry was carried out keeps what was given anew.
+func TestALateExpiryDoesNotEndWhatWasGivenAnew(t *testing.T) {
+	p := program(joiner())
+	w := joined(t, "Finance", "5")
+	w.now = now.Add(91 * day)
+	w.carry(t, mustPlan(t, p, joiner(), w.facts(onus.Returned)))
+	warrants := w.grant("finance-db", "role:ledger_write").Warrants
+	if len(warrants) != 2 || warrants[0].EndedBy != planning.Expired || !warrants[1].InForce(w.now) {
+		t.Fatalf("warrants: %+v", warrants)
+	}
+	warrants[0].Ended = time.Time{} // as an engine leaves it that did not end the old one
+	if plan := planning.Expire(p, joiner(), 3, w.facts(onus.DateArrived)); len(plan.Changes) > 0 {
+		t.Errorf("it ends the new one with the old: %+v", plan.Changes)
+	}
 }
 
 // SailPoint forum 82035.

@@ -135,7 +135,6 @@ type world struct {
 	accounts []onus.Account
 	grants   []onus.Grant
 	now      time.Time
-	runs     int
 }
 
 func ana(department string, grade string) *world {
@@ -206,8 +205,14 @@ func (w *world) has(system onus.SystemName, entitlement string, warrants ...stri
 }
 
 func (w *world) carry(t interface{ Fatalf(string, ...any) }, p onus.Plan) {
-	w.runs++
+	taken := map[onus.Target]bool{}
 	for i, c := range p.Changes {
+		if c.Verb.TakesAway() {
+			if taken[c.Target] {
+				t.Fatalf("%s is taken away twice", planning.Describe(c))
+			}
+			taken[c.Target] = true
+		}
 		for _, before := range c.After {
 			if before >= i {
 				t.Fatalf("change %d waits for the later %d", i, before)

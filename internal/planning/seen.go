@@ -92,7 +92,7 @@ func (w *witness) digest(f *Facts) onus.Digest {
 	c.count(len(w.names))
 	for _, key := range slices.Sorted(maps.Keys(w.names)) {
 		account := w.names[key]
-		c.text(key, string(account.Identity))
+		c.text(key)
 		c.account(&account)
 	}
 	return onus.DigestOf(c)

@@ -63,7 +63,7 @@ func (pl *planner) meets(s *flow.Step, g *onus.Grant, wants []want) meeting {
 // keeps says whether a step still states what its warrant was given for.
 func (pl *planner) keeps(w onus.Warrant, g *onus.Grant, wants []want) bool {
 	return w.Workflow == pl.wf.Name && slices.ContainsFunc(wants, func(x want) bool {
-		return !x.barred && x.system == g.System && x.entitlement == g.Entitlement && pl.wf.Steps[x.step].ID == w.Step
+		return x.system == g.System && x.entitlement == g.Entitlement && pl.wf.Steps[x.step].ID == w.Step
 	})
 }
 
