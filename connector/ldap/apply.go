@@ -13,8 +13,8 @@ import (
 	"github.com/onus-id/onus/connector"
 )
 
-// Apply makes one desired state true. Each write is sent once, and asserts
-// that the entry is still the one that was read.
+// Apply makes one desired state true. Each write is sent once; a write to an
+// account asserts that it is still the one that was read.
 func (d *directory) Apply(ctx context.Context, want connector.Desired) (connector.Result, error) {
 	result := connector.Result{Outcome: connector.NoChange}
 	if err := d.checkVerb(want); err != nil {
@@ -208,8 +208,15 @@ func (d *directory) remove(c *conn, e entry, want connector.Desired) (connector.
 		return connector.Result{}, moved(err, e.DN)
 	}
 	result := connector.Result{Outcome: connector.Wrote, Ref: e.account.Ref}
-	_, err = d.sweep(c, e.account.Ref, e.DN, e.account.Name)
-	return result, err
+	if _, err := d.sweep(c, e.account.Ref, e.DN, e.account.Name); err != nil {
+		return result, err
+	}
+	for _, dn := range e.groups { // those outside groups_base too
+		if err := d.takeOut(c, group{dn: dn}, e.DN); err != nil && code(err) != ldap.LDAPResultNoSuchObject {
+			return result, err
+		}
+	}
+	return result, nil
 }
 
 // sweep takes a DN that is no longer there out of every group.

@@ -2,8 +2,9 @@
 // base, entitlements are groups below another. It speaks OpenLDAP; what other
 // directories do otherwise is gathered in one dialect.
 //
-// Accounts and groups are known by entryUUID, and every write asserts it (RFC
-// 4528), so that a renamed or recreated entry is never mistaken for another.
+// Accounts and groups are known by entryUUID, and every write to an account
+// asserts it (RFC 4528), so that one is never mistaken for another that was
+// given its name.
 // A disabled account is locked for good with pwdAccountLockedTime. Passwords
 // are neither read nor written, and sessions that were bound before a lock
 // can be neither seen nor ended: OpenLDAP has no way for it.
