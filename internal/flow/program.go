@@ -16,6 +16,7 @@ import (
 type Program struct {
 	Digest       onus.Digest // of all definition files by relative path, in order of path
 	Files        []File      // as they were compiled, in order of path; no tests
+	Notes        []string    // what the check could not look at
 	Organisation Organisation
 	Sources      map[onus.SourceName]*Source
 	Systems      map[onus.SystemName]*System
@@ -102,7 +103,8 @@ func (s *Schema) Attribute(name string) *Attribute {
 type Roles struct {
 	Person  string // the person over several engagements (people)
 	Login   string
-	Name    string
+	Name    string   // the first of Names
+	Names   []string // the attributes that make the name that people read, in order
 	Mail    string
 	Manager string // key, person or mail of the manager
 	Sponsor string // of an NHI: key, person or mail of a person

@@ -22,9 +22,9 @@ var functions = []cel.EnvOption{
 			}
 			return t
 		}))),
-	member("lowerAscii", nil, cel.StringType, func(s string, _ []ref.Val) ref.Val { return types.String(ascii(s, 'A', 'Z', 'a'-'A')) }),
-	member("upperAscii", nil, cel.StringType, func(s string, _ []ref.Val) ref.Val { return types.String(ascii(s, 'a', 'z', 'A'-'a')) }),
-	member("trim", nil, cel.StringType, func(s string, _ []ref.Val) ref.Val { return types.String(strings.TrimSpace(s)) }),
+	member("lowerAscii", nil, cel.StringType, func(s string, _ []ref.Val) ref.Val { return types.String(applied["lowerAscii"](s)) }),
+	member("upperAscii", nil, cel.StringType, func(s string, _ []ref.Val) ref.Val { return types.String(applied["upperAscii"](s)) }),
+	member("trim", nil, cel.StringType, func(s string, _ []ref.Val) ref.Val { return types.String(applied["trim"](s)) }),
 	member("replace", []*cel.Type{cel.StringType, cel.StringType}, cel.StringType, func(s string, args []ref.Val) ref.Val {
 		from, to := textOf(args[0]), textOf(args[1])
 		if strings.Count(s, from)*len(to)+len(s) > maxText {

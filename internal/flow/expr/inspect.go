@@ -3,6 +3,7 @@ package expr
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
@@ -118,6 +119,9 @@ type finding struct {
 // impossible finds comparisons with texts that a value never has.
 func (e *Env) impossible(c ast.CallExpr) []finding {
 	args := c.Args()
+	if len(args) == 1 && args[0].Kind() == ast.LiteralKind {
+		return badLiteral(c.FunctionName(), args[0])
+	}
 	if len(args) != 2 {
 		return nil
 	}
@@ -157,6 +161,31 @@ func (e *Env) impossible(c ast.CallExpr) []finding {
 		}
 	}
 	return out
+}
+
+// badLiteral finds dates, times and durations that cannot be.
+func badLiteral(function string, arg ast.Expr) []finding {
+	s, ok := arg.AsLiteral().(types.String)
+	if !ok {
+		return nil
+	}
+	var err error
+	hint := ""
+	switch function {
+	case "date":
+		_, err = time.Parse(time.DateOnly, string(s))
+		hint = "write a date that is in the calendar, such as 2026-03-02"
+	case "timestamp":
+		_, err = time.Parse(time.RFC3339, string(s))
+		hint = "write a time such as 2026-03-02T09:00:00Z"
+	case "duration":
+		_, err = time.ParseDuration(string(s))
+		hint = "write hours, minutes or seconds, such as 72h"
+	}
+	if err == nil {
+		return nil
+	}
+	return []finding{{id: arg.ID(), message: "\"" + string(s) + "\" is no " + function, hint: hint}}
 }
 
 // valuesOf gives the only values of a selection, where they are known.

@@ -22,6 +22,8 @@ type Program struct {
 	constant bool
 	value    ref.Val // of a constant
 	eval     cel.Program
+	tree     *ast.AST // nil for a plain text
+	schema   *schema
 }
 
 // Literal gives the program of a plain text.
@@ -41,7 +43,7 @@ func (e *Env) program(src string, checked *cel.Ast, want Type) (*Program, error)
 	if err != nil {
 		return nil, Errors{{Line: 1, Message: err.Error()}}
 	}
-	p := &Program{source: src, want: want, uses: uses(tree), eval: eval}
+	p := &Program{source: src, want: want, uses: uses(tree), eval: eval, tree: tree, schema: e.schema}
 	if constant(tree) {
 		v, err := p.run(Vars{})
 		if err != nil {
