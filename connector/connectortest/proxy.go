@@ -14,6 +14,7 @@ type Proxy struct {
 	listener net.Listener
 	backend  string
 	wg       sync.WaitGroup
+	done     chan struct{} // closed at the test's end
 
 	mu      sync.Mutex // guards what follows
 	trouble *trouble
@@ -45,7 +46,7 @@ func NewProxy(t testing.TB, backend string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{listener: l, backend: backend, conns: map[net.Conn]bool{}}
+	p := &Proxy{listener: l, backend: backend, done: make(chan struct{}), conns: map[net.Conn]bool{}}
 	p.wg.Go(p.accept)
 	t.Cleanup(p.close)
 	return p
@@ -117,6 +118,7 @@ func (p *Proxy) cutAll() {
 
 func (p *Proxy) close() {
 	_ = p.listener.Close() // no longer wanted
+	close(p.done)
 	p.mu.Lock()
 	p.closed = true
 	p.cutAll()
@@ -199,7 +201,11 @@ func (l *link) requests() {
 		}
 		t, delay := l.proxy.take(buf[:n])
 		if delay > 0 {
-			time.Sleep(delay)
+			select {
+			case <-time.After(delay):
+			case <-l.proxy.done:
+				return
+			}
 		}
 		if t != nil {
 			if t.deed == cutDropped {

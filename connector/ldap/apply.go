@@ -48,8 +48,8 @@ func (d *directory) checkVerb(want connector.Desired) error {
 			return &connector.Error{Kind: connector.Invalid, Op: "apply", Message: fmt.Sprintf("%q is no name of an attribute", name)}
 		case hidden(name, d.is):
 			return &connector.Error{Kind: connector.Invalid, Op: "apply", Message: fmt.Sprintf("the attribute %s is not set by a workflow", name)}
-		case strings.EqualFold(name, d.set.rdn) && want.Target.Name != value:
-			return &connector.Error{Kind: connector.Unsupported, Op: "apply", Message: fmt.Sprintf("an account is not renamed: %s is its name", name)}
+		case strings.EqualFold(name, d.set.rdn) && len(values(value)) != 1:
+			return &connector.Error{Kind: connector.Invalid, Op: "apply", Message: fmt.Sprintf("an account has one name: %s", name)}
 		}
 	}
 	return nil
@@ -135,6 +135,14 @@ func moved(err error, what string) error {
 
 func (d *directory) modify(c *conn, e entry, want connector.Desired, changes []ldap.PartialAttribute) (connector.Result, error) {
 	result := connector.Result{Outcome: connector.NoChange, Ref: e.account.Ref}
+	isName := func(p ldap.PartialAttribute) bool { return strings.EqualFold(p.Type, d.set.rdn) }
+	if i := slices.IndexFunc(changes, isName); i >= 0 {
+		if err := d.rename(c, &e, changes[i].Vals[0]); err != nil {
+			return result, err
+		}
+		result.Outcome, want.Version = connector.Wrote, "" // ours was the write since
+		changes = slices.DeleteFunc(changes, isName)
+	}
 	if len(changes) == 0 {
 		return result, nil
 	}
@@ -163,11 +171,16 @@ func (d *directory) create(c *conn, name string, attributes onus.Attributes) (co
 		return connector.Result{}, err
 	}
 	if len(left) > 0 {
-		return connector.Result{}, &connector.Error{Kind: connector.Constraint, Op: "apply", Message: fmt.Sprintf("%s still lists %s, of an earlier account of this name: take it out first", left[0].dn, dn)}
+		return connector.Result{}, inherits(left[0], dn)
 	}
 	r := ldap.NewAddRequest(dn, nil)
 	r.Attribute("objectClass", d.set.classes)
 	given := onus.Attributes{d.set.rdn: name}
+	for key, value := range attributes {
+		if strings.EqualFold(key, d.set.rdn) && value != name {
+			return connector.Result{}, &connector.Error{Kind: connector.Invalid, Op: "apply", Message: fmt.Sprintf("the account %q cannot have the %s %q: that is its name", name, key, value)}
+		}
+	}
 	for _, needed := range []string{"cn", "sn"} {
 		given[needed] = name
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 )
@@ -15,9 +16,11 @@ import (
 type liar struct {
 	listener net.Listener
 	backend  string
+	done     chan struct{}
 
 	mu    sync.Mutex
 	armed bool              // guarded by mu
+	wait  time.Duration     // before a write is passed on; guarded by mu
 	conns map[net.Conn]bool // guarded by mu
 }
 
@@ -41,7 +44,7 @@ func newLiar(t *testing.T, backend string) *liar {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &liar{listener: listener, backend: backend, conns: map[net.Conn]bool{}}
+	l := &liar{listener: listener, backend: backend, done: make(chan struct{}), conns: map[net.Conn]bool{}}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -54,6 +57,7 @@ func newLiar(t *testing.T, backend string) *liar {
 	})
 	t.Cleanup(func() {
 		listener.Close()
+		close(l.done)
 		l.mu.Lock()
 		for c := range l.conns {
 			c.Close()
@@ -70,6 +74,26 @@ func (l *liar) lie() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.armed = true
+}
+
+// hold keeps writes back for so long.
+func (l *liar) hold(wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wait = wait
+}
+
+// delay waits, for a write that is held back, or until the test ends.
+func (l *liar) delay(message []byte) {
+	l.mu.Lock()
+	wait := l.wait
+	l.mu.Unlock()
+	if wait > 0 && isWrite(message) {
+		select {
+		case <-time.After(wait):
+		case <-l.done:
+		}
+	}
 }
 
 func (l *liar) takes(message []byte) bool {
@@ -108,6 +132,7 @@ func (l *liar) serve(client net.Conn) {
 		if err != nil {
 			return
 		}
+		l.delay(raw.Bytes())
 		if !l.takes(raw.Bytes()) {
 			if _, err := server.Write(raw.Bytes()); err != nil {
 				return

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/connector"
@@ -84,7 +83,12 @@ func (g *target) open(t *testing.T, change func(map[string]string), password str
 // run runs one of the ldap-utils as the directory's root.
 func (g *target) run(t *testing.T, input, program string, args ...string) string {
 	t.Helper()
-	args = append([]string{"-x", "-H", g.slapd.URL(), "-D", g.slapd.RootDN(), "-y", g.passwordFile}, args...)
+	return g.runAs(t, g.slapd.RootDN(), input, program, args...)
+}
+
+func (g *target) runAs(t *testing.T, dn, input, program string, args ...string) string {
+	t.Helper()
+	args = append([]string{"-x", "-H", g.slapd.URL(), "-D", dn, "-y", g.passwordFile}, args...)
 	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Stdin = strings.NewReader(input)
 	out, err := cmd.CombinedOutput()
@@ -140,9 +144,11 @@ func (g *target) group(t *testing.T, name string, members ...string) {
 	g.load(t, ldif)
 }
 
-func (g *target) Connector() connector.Connector         { return g.c }
-func (g *target) Entitlements() (a, b string)            { return "group:alpha", "group:beta" }
-func (g *target) Attributes(name string) onus.Attributes { return onus.Attributes{"cn": name, "sn": name} }
+func (g *target) Connector() connector.Connector { return g.c }
+func (g *target) Entitlements() (a, b string)    { return "group:alpha", "group:beta" }
+func (g *target) Attributes(name string) onus.Attributes {
+	return onus.Attributes{"cn": name, "sn": name}
+}
 
 func (g *target) Seen(t *testing.T, name string) (connectortest.Seen, bool) {
 	t.Helper()
@@ -281,5 +287,3 @@ func TestOpenLDAPKeepsTheContract(t *testing.T) {
 		return newTarget(t, slapd, nil)
 	})
 }
-
-var _ = time.Second
