@@ -25,6 +25,10 @@ func (k Kind[T]) Put(ctx context.Context, tx Tx, e ledger.Event, v T) (ledger.Ev
 	if err != nil {
 		return e, fmt.Errorf("keep %s %s: %w", k.Name, k.ID(v), err)
 	}
+	return tx.Record(ctx, e, k.objectOf(v, body))
+}
+
+func (k Kind[T]) objectOf(v T, body json.RawMessage) Object {
 	o := Object{Kind: k.Name, ID: k.ID(v), Body: body}
 	if k.Keys != nil {
 		o.Keys = k.Keys(v)
@@ -32,7 +36,16 @@ func (k Kind[T]) Put(ctx context.Context, tx Tx, e ledger.Event, v T) (ledger.Ev
 	if k.Subject != nil {
 		o.Subject = k.Subject(v)
 	}
-	return tx.Record(ctx, e, o)
+	return o
+}
+
+// object derives from a stored body what Put had kept.
+func (k Kind[T]) object(body []byte) (Object, error) {
+	var v T
+	if err := json.Unmarshal(body, &v); err != nil {
+		return Object{}, fmt.Errorf("read a %s: %w", k.Name, err)
+	}
+	return k.objectOf(v, body), nil
 }
 
 // Get gives a value, or an onus.NotFound error.
@@ -235,6 +248,16 @@ var (
 		Name: "definitions", ID: func(v Definitions) string { return string(v.Digest) },
 	}
 )
+
+// kinds are all of them by name, for VerifyState.
+var kinds = map[string]interface {
+	object(body []byte) (Object, error)
+}{
+	Reads.Name: Reads, Records.Name: Records, Identities.Name: Identities, Accounts.Name: Accounts,
+	Grants.Name: Grants, Occasions.Name: Occasions, Plans.Name: Plans, Batches.Name: Batches, Runs.Name: Runs,
+	Changes.Name: Changes, Exceptions.Name: Exceptions, WorkflowVersions.Name: WorkflowVersions,
+	DefinitionSets.Name: DefinitionSets,
+}
 
 // RecordID is the id of a source's record.
 func RecordID(source onus.SourceName, key string) string { return string(source) + "/" + key }

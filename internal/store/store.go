@@ -43,7 +43,9 @@ type Reader interface {
 	// Get gives an object, or false.
 	Get(ctx context.Context, kind, id string) (Row, bool, error)
 
-	// Find gives the objects of a query in order of the key's value, then id.
+	// Find gives the objects of a query in order of the key's value, then id;
+	// one with several values in the range once, at the least of them. In an
+	// update it gives what was there when the loop began.
 	Find(ctx context.Context, q Query) iter.Seq2[Row, error]
 
 	// Count counts what Find would give, Limit and After aside.
@@ -52,7 +54,8 @@ type Reader interface {
 	// Events gives ledger entries in order of their leaf index.
 	Events(ctx context.Context, q EventQuery) iter.Seq2[Entry, error]
 
-	// Head is the tree as of this snapshot.
+	// Head is the tree as of this snapshot; in an update, as it was before
+	// the update's group.
 	Head(ctx context.Context) (Head, error)
 }
 
@@ -100,7 +103,7 @@ type Query struct {
 	Key   string // empty: all of the kind
 	From  string
 	To    string
-	After string // the id after which to go on, when Key is empty or From equals To
+	After string // the id after which to go on, when Key is empty or From equals To; else an error
 	Limit int    // 0: all
 }
 

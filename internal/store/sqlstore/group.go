@@ -132,8 +132,9 @@ func (g *group) advance(ctx context.Context) (*head, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.Size() != g.head.size {
-		return nil, fmt.Errorf("the ledger's head has size %d and its frontier %d", g.head.size, f.Size())
+	// What does not hold together must not be signed.
+	if root, err := f.Root(); err != nil || f.Size() != g.head.size || root != g.head.root {
+		return nil, errors.New("the ledger's head is damaged: its frontier does not give its size and root")
 	}
 	for _, h := range g.hashes {
 		if err := f.Append(h); err != nil {

@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -206,7 +205,7 @@ func (m *member) Record(ctx context.Context, e ledger.Event, o store.Object) (le
 	if err != nil {
 		return e, &onus.Error{Kind: onus.Invalid, Message: "an event cannot be written: " + err.Error()}
 	}
-	keys := sortedKeys(o.Keys)
+	keys := store.SortedKeys(o.Keys)
 	text, err := formatKeys(keys)
 	if err != nil {
 		return e, err
@@ -263,12 +262,4 @@ func newID() (id string, salt []byte) {
 	random := make([]byte, 16+32)
 	_, _ = rand.Read(random) // never fails
 	return "evt_" + idEncoding.EncodeToString(random[:16]), random[16:]
-}
-
-func sortedKeys(keys []store.Key) []store.Key {
-	keys = slices.Clone(keys)
-	slices.SortFunc(keys, func(a, b store.Key) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
-	})
-	return slices.Compact(keys)
 }

@@ -9,19 +9,24 @@ import (
 	"strings"
 )
 
-// A pool is a database handle with its prepared statements. They are all
-// prepared before the first transaction: SQLite's one writing connection
-// could not prepare another while a transaction holds it.
+// A pool is a database handle with its statements. On SQLite they are
+// prepared before the first transaction, because its one writing connection
+// could not prepare another while a transaction holds it. PostgreSQL's driver
+// prepares what it meets, on each connection, by itself.
 type pool struct {
 	db       *sql.DB
-	numbered bool
-	prepared map[string]*sql.Stmt // by the text as written in this package
+	texts    map[string]string    // as the database wants it, by the text as written in this package
+	prepared map[string]*sql.Stmt // by the same
 }
 
 func newPool(ctx context.Context, db *sql.DB, d Dialect) (*pool, error) {
-	p := &pool{db: db, numbered: d.Numbered, prepared: map[string]*sql.Stmt{}}
+	p := &pool{db: db, texts: map[string]string{}, prepared: map[string]*sql.Stmt{}}
 	for _, text := range texts() {
-		stmt, err := db.PrepareContext(ctx, p.bind(text))
+		if d.Numbered {
+			p.texts[text] = numbered(text)
+			continue
+		}
+		stmt, err := db.PrepareContext(ctx, text)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("prepare the store's statements: %w", err), p.closeStatements())
 		}
@@ -32,9 +37,17 @@ func newPool(ctx context.Context, db *sql.DB, d Dialect) (*pool, error) {
 
 // bind writes the placeholders as the database wants them.
 func (p *pool) bind(text string) string {
-	if !p.numbered {
+	if len(p.texts) == 0 {
 		return text
 	}
+	if bound, ok := p.texts[text]; ok {
+		return bound
+	}
+	return numbered(text)
+}
+
+// numbered turns each ? into $1, $2 and so on.
+func numbered(text string) string {
 	var b strings.Builder
 	n := 0
 	for part := range strings.SplitSeq(text, "?") {

@@ -39,13 +39,13 @@ func (o *Options) check() error {
 
 // A Dialect is where one database differs from the other.
 type Dialect struct {
-	Name     string                   // as River calls it
-	Numbered bool                     // placeholders are $1, not ?
-	Alone    bool                     // no other process can write: the head may be remembered
-	View     *sql.TxOptions           // of one consistent snapshot
-	Update   *sql.TxOptions           // of a writing transaction
-	Lost     func(err error) bool     // the connection was lost, or the statement may simply be tried again
-	Turn     func(context.Context, *sql.Tx) (token string, err error) // waits for this process's turn
+	Name     string                                                            // as River calls it
+	Numbered bool                                                              // placeholders are $1, not ?
+	Alone    bool                                                              // no other process can write: the head may be remembered
+	View     *sql.TxOptions                                                    // of one consistent snapshot
+	Update   *sql.TxOptions                                                    // of a writing transaction
+	Lost     func(err error) bool                                              // the connection was lost, or the statement may simply be tried again
+	Turn     func(context.Context, *sql.Tx) (token string, err error)          // waits for this process's turn
 	Landed   func(ctx context.Context, tx *sql.Tx, token string) (bool, error) // whether the transaction of that token was committed
 }
 

@@ -1,0 +1,121 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/onus-id/onus/internal/store"
+)
+
+var _ store.Tables = (*reader)(nil)
+
+// pages gives the rows of a query piece by piece, each piece going on after
+// the last row of the one before.
+func pages[T any](
+	ctx context.Context, q *session, what, text string, first []any,
+	scan func(*sql.Rows) (T, error), after func(T) []any,
+) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for from := first; ; {
+			var rows []T
+			err := q.each(ctx, func(r *sql.Rows) error {
+				row, err := scan(r)
+				rows = append(rows, row)
+				return err
+			}, text, append(from, piece)...)
+			if err != nil {
+				var none T
+				yield(none, fmt.Errorf("read the %s: %w", what, err))
+				return
+			}
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if len(rows) < piece {
+				return
+			}
+			from = after(rows[len(rows)-1])
+		}
+	}
+}
+
+const (
+	entryColumns = `idx, id, object_kind, object_id, object_version, cause, leaf, salt, body, keys, subject`
+	allEntries   = `SELECT ` + entryColumns + ` FROM entry WHERE idx >= ? ORDER BY idx LIMIT ?`
+	lastEntries  = `SELECT ` + entryColumns + ` FROM entry e WHERE (object_kind, object_id) > (?, ?)
+		AND idx = (SELECT MAX(l.idx) FROM entry l WHERE l.object_kind = e.object_kind AND l.object_id = e.object_id)
+		ORDER BY object_kind, object_id LIMIT ?`
+	allObjects = `SELECT kind, id, version, event, after, body, keys FROM object WHERE (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?`
+	allKeys    = `SELECT k.kind, k.name, k.value, k.id, COALESCE(o.keys, '[]') FROM object_key k
+		LEFT JOIN object o ON o.kind = k.kind AND o.id = k.id
+		WHERE (k.kind, k.name, k.value, k.id) > (?, ?, ?, ?) ORDER BY k.kind, k.name, k.value, k.id LIMIT ?`
+	oneKey = `SELECT 1 FROM object_key WHERE kind = ? AND name = ? AND value = ? AND id = ?`
+)
+
+func scanEntry(rows *sql.Rows) (store.StoredEntry, error) {
+	var e store.StoredEntry
+	var keys string
+	err := rows.Scan(&e.Index, &e.ID, &e.Kind, &e.Object, &e.Version, &e.Cause, &e.Leaf, &e.Salt, &e.Body, &keys, &e.Subject)
+	if err != nil {
+		return e, err
+	}
+	e.Keys, err = parseKeys(keys)
+	return e, err
+}
+
+// StoredEntries gives all entries with their bodies, by index.
+func (r *reader) StoredEntries(ctx context.Context) iter.Seq2[store.StoredEntry, error] {
+	return pages(ctx, r.session, "ledger", allEntries, []any{0}, scanEntry,
+		func(e store.StoredEntry) []any { return []any{e.Index + 1} })
+}
+
+// LastEntries gives the last entry of every object, by kind and id.
+func (r *reader) LastEntries(ctx context.Context) iter.Seq2[store.StoredEntry, error] {
+	return pages(ctx, r.session, "ledger", lastEntries, []any{"", ""}, scanEntry,
+		func(e store.StoredEntry) []any { return []any{e.Kind, e.Object} })
+}
+
+// StoredObjects gives all objects, by kind and id.
+func (r *reader) StoredObjects(ctx context.Context) iter.Seq2[store.StoredObject, error] {
+	return pages(ctx, r.session, "objects", allObjects, []any{"", ""}, func(rows *sql.Rows) (store.StoredObject, error) {
+		var o store.StoredObject
+		var body []byte
+		var keys string
+		if err := rows.Scan(&o.Kind, &o.ID, &o.Version, &o.Event, &o.After, &body, &keys); err != nil {
+			return o, err
+		}
+		o.Body = body
+		var err error
+		o.Keys, err = parseKeys(keys)
+		return o, err
+	}, func(o store.StoredObject) []any { return []any{o.Kind, o.ID} })
+}
+
+// StoredKeys gives all rows that objects are found by.
+func (r *reader) StoredKeys(ctx context.Context) iter.Seq2[store.StoredKey, error] {
+	return pages(ctx, r.session, "keys", allKeys, []any{"", "", "", ""}, func(rows *sql.Rows) (store.StoredKey, error) {
+		var k store.StoredKey
+		var keys string
+		if err := rows.Scan(&k.Kind, &k.Name, &k.Value, &k.ID, &keys); err != nil {
+			return k, err
+		}
+		var err error
+		k.Keys, err = parseKeys(keys)
+		return k, err
+	}, func(k store.StoredKey) []any { return []any{k.Kind, k.Name, k.Value, k.ID} })
+}
+
+// HasKey says whether a row for that key of an object is there.
+func (r *reader) HasKey(ctx context.Context, kind, id string, key store.Key) (bool, error) {
+	var one int
+	err := r.row(ctx, oneKey, kind, key.Name, key.Value, id).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,274 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/ledger"
+)
+
+// A Report says what was verified.
+type Report struct {
+	Entries    int64
+	Objects    int64
+	Keys       int64 // rows that objects are found by; VerifyState only
+	Erased     int64 // entries whose state was erased
+	Root       ledger.Hash
+	Checkpoint string // the signed one that it was verified against
+}
+
+// Progress hears now and then how much of how much was done.
+type Progress func(done, total int64)
+
+// VerifyLedger recomputes the whole ledger and compares it with its signed
+// checkpoint. The error says what is the first thing that is not as it must
+// be; see ledger.Verify.
+func VerifyLedger(ctx context.Context, s Store, verifierKey string, progress Progress) (Report, error) {
+	v, err := note.NewVerifier(verifierKey)
+	if err != nil {
+		return Report{}, onus.Errorf(onus.Invalid, "it begins with the log's name and a plus", "this is not a verifier key: %w", err)
+	}
+	var report Report
+	err = s.View(ctx, func(r Reader) error {
+		head, err := r.Head(ctx)
+		if err != nil {
+			return err
+		}
+		var hear func(int64)
+		if progress != nil {
+			hear = func(done int64) { progress(done, head.Size) }
+		}
+		done, err := ledger.Verify(entries(ctx, r), head.Checkpoint, "", v, hear)
+		report = Report{
+			Entries: done.Size, Objects: int64(done.Objects), Erased: done.Erased, Root: done.Root, Checkpoint: head.Checkpoint,
+		}
+		if err == nil && (done.Size != head.Size || done.Root != head.Root) {
+			err = &ledger.Fault{Index: -1, What: "the tree's head as stored is not the one that was signed"}
+		}
+		return err
+	})
+	return report, err
+}
+
+func entries(ctx context.Context, r Reader) iter.Seq2[ledger.Entry, error] {
+	return func(yield func(ledger.Entry, error) bool) {
+		for e, err := range r.Events(ctx, EventQuery{Bodies: true}) {
+			if !yield(ledger.Entry{Index: e.Index, Leaf: e.Leaf, Salt: e.Salt, Body: e.Body}, err) {
+				return
+			}
+		}
+	}
+}
+
+// A Difference is the first place where the tables are not what the ledger
+// says.
+type Difference struct {
+	Kind  string
+	ID    string
+	Event string // since which event; empty: no event accounts for it
+	What  string
+}
+
+func (d *Difference) Error() string {
+	since := ""
+	if d.Event != "" {
+		since = fmt.Sprintf(" (since event %s)", d.Event)
+	}
+	return fmt.Sprintf("the state is not what the ledger says: %s %s: %s%s", d.Kind, d.ID, d.What, since)
+}
+
+// VerifyState replays the ledger and compares the outcome with the live
+// tables, both ways. It trusts the ledger's leaves: VerifyLedger first. The
+// error is a *Difference, or an error of reading.
+func VerifyState(ctx context.Context, s Store, progress Progress) (Report, error) {
+	var report Report
+	err := s.View(ctx, func(r Reader) error {
+		tables, ok := r.(Tables)
+		if !ok {
+			return errors.New("verify the state: this store does not show its tables")
+		}
+		head, err := r.Head(ctx)
+		if err != nil {
+			return err
+		}
+		report.Root, report.Checkpoint = head.Root, head.Checkpoint
+		v := stateCheck{tables: tables, report: &report, progress: progress, total: head.Size}
+		if err := v.columns(ctx); err != nil {
+			return err
+		}
+		expected, err := v.objects(ctx)
+		if err != nil {
+			return err
+		}
+		return v.keys(ctx, expected)
+	})
+	return report, err
+}
+
+type stateCheck struct {
+	tables   Tables
+	report   *Report
+	progress Progress
+	total    int64
+}
+
+// columns compares the columns that entries are found by with their leaves,
+// and every state with its commitment.
+func (v *stateCheck) columns(ctx context.Context) error {
+	for e, err := range v.tables.StoredEntries(ctx) {
+		if err != nil {
+			return err
+		}
+		event, err := ledger.ParseLeaf(e.Leaf)
+		if err != nil {
+			return &Difference{e.Kind, e.Object, e.ID, fmt.Sprintf("entry %d: %v", e.Index, err)}
+		}
+		o := event.Object
+		switch {
+		case e.ID != event.ID, e.Cause != event.Cause, e.Kind != o.Kind, e.Object != o.ID, e.Version != o.Version:
+			return &Difference{o.Kind, o.ID, event.ID, fmt.Sprintf("the columns of entry %d do not repeat its leaf", e.Index)}
+		case e.Body == nil:
+			v.report.Erased++
+		case ledger.Commit(e.Salt, e.Body) != event.After:
+			return &Difference{o.Kind, o.ID, event.ID, fmt.Sprintf("the state kept with entry %d is not the one it committed to", e.Index)}
+		}
+		v.report.Entries++
+		if v.progress != nil && (v.report.Entries%4096 == 0 || v.report.Entries == v.total) {
+			v.progress(v.report.Entries, v.total)
+		}
+	}
+	return nil
+}
+
+// objects walks the objects that the ledger leaves and those of the table
+// together, both in order. It gives the number of keys they should have.
+func (v *stateCheck) objects(ctx context.Context) (keys int64, err error) {
+	next, stop := iter.Pull2(v.tables.StoredObjects(ctx))
+	defer stop()
+	row, err, more := next()
+	for e, failed := range v.tables.LastEntries(ctx) {
+		if err := errors.Join(failed, err); err != nil {
+			return 0, err
+		}
+		order := 1
+		if more {
+			order = cmp.Or(cmp.Compare(row.Kind, e.Kind), cmp.Compare(row.ID, e.Object))
+		}
+		switch {
+		case order < 0:
+			return 0, unaccounted(row)
+		case order > 0:
+			return 0, &Difference{e.Kind, e.Object, e.ID, "its row is missing"}
+		}
+		if what := differs(e, row); what != "" {
+			return 0, &Difference{e.Kind, e.Object, e.ID, what}
+		}
+		keys += int64(len(row.Keys))
+		v.report.Objects++
+		row, err, more = next()
+	}
+	if err != nil {
+		return 0, err
+	}
+	if more {
+		return 0, unaccounted(row)
+	}
+	return keys, nil
+}
+
+func unaccounted(row StoredObject) error {
+	return &Difference{Kind: row.Kind, ID: row.ID, What: "it has a row, and no event of the ledger made it"}
+}
+
+// differs says in what a row is not what its last event left.
+func differs(e StoredEntry, row StoredObject) string {
+	var after string
+	if event, err := ledger.ParseLeaf(e.Leaf); err == nil {
+		after = event.After
+	}
+	switch {
+	case row.Version != e.Version:
+		return fmt.Sprintf("its row is version %d, and the ledger's last is %d", row.Version, e.Version)
+	case row.Event != e.ID:
+		return fmt.Sprintf("its row names event %s as its last, and the ledger's is %s", row.Event, e.ID)
+	case row.After != after:
+		return "its row has another commitment than its last event"
+	case e.Body != nil && !bytes.Equal(row.Body, e.Body):
+		return "its row's body is not the one that its last event left"
+	case !slices.Equal(row.Keys, e.Keys):
+		return "its row's keys are not those that its last event left"
+	case e.Body == nil:
+		return "" // erased: nothing to derive from
+	}
+	return underivable(e)
+}
+
+// underivable says in what an object's keys and subject do not follow from
+// its state. The ledger commits to the state only; this ties the keys to it.
+func underivable(e StoredEntry) string {
+	kind, known := kinds[e.Kind]
+	if !known {
+		return ""
+	}
+	o, err := kind.object(e.Body)
+	switch {
+	case err != nil:
+		return "its body cannot be read: " + err.Error()
+	case o.ID != e.Object:
+		return fmt.Sprintf("its body is that of %s", o.ID)
+	case o.Subject != e.Subject:
+		return "its body is of another subject than its entry says"
+	case !slices.Equal(SortedKeys(o.Keys), e.Keys):
+		return "its keys do not follow from its body"
+	}
+	return ""
+}
+
+// keys compares the rows that objects are found by with the keys that their
+// objects name: each must be named, and none may be missing.
+func (v *stateCheck) keys(ctx context.Context, expected int64) error {
+	for k, err := range v.tables.StoredKeys(ctx) {
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(k.Keys, k.Key) {
+			return &Difference{Kind: k.Kind, ID: k.ID, What: fmt.Sprintf("it is found by %s=%q, and no event says so", k.Name, k.Value)}
+		}
+		v.report.Keys++
+	}
+	if v.report.Keys == expected {
+		return nil
+	}
+	for row, err := range v.tables.StoredObjects(ctx) {
+		if err != nil {
+			return err
+		}
+		for _, k := range row.Keys {
+			has, err := v.tables.HasKey(ctx, row.Kind, row.ID, k)
+			if err != nil {
+				return err
+			}
+			if !has {
+				return &Difference{row.Kind, row.ID, row.Event, fmt.Sprintf("it is not found by %s=%q any more", k.Name, k.Value)}
+			}
+		}
+	}
+	return fmt.Errorf("verify the state: %d rows of keys, and %d expected", v.report.Keys, expected)
+}
+
+// SortedKeys gives keys in the order in which they are kept, none twice.
+func SortedKeys(keys []Key) []Key {
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, func(a, b Key) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
+	})
+	return slices.Compact(keys)
+}

@@ -1,0 +1,157 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"iter"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// An Entry is one leaf of a log with the state that its event left, where
+// that was not erased.
+type Entry struct {
+	Index int64
+	Leaf  []byte
+	Salt  []byte
+	Body  []byte // nil: erased
+}
+
+// A Report says what was verified.
+type Report struct {
+	Size    int64
+	Root    Hash
+	Objects int   // how many have a history in the log
+	Erased  int64 // entries whose state is not there any more
+}
+
+// A Fault is the first thing in a log that is not as it must be.
+type Fault struct {
+	Index int64  // of the entry; -1: the log as a whole
+	Event string // its id, where the leaf could be read
+	What  string
+}
+
+func (f *Fault) Error() string {
+	switch {
+	case f.Index < 0:
+		return "the ledger does not verify: " + f.What
+	case f.Event == "":
+		return fmt.Sprintf("the ledger does not verify: entry %d: %s", f.Index, f.What)
+	default:
+		return fmt.Sprintf("the ledger does not verify: entry %d (%s): %s", f.Index, f.Event, f.What)
+	}
+}
+
+// Verify recomputes a log from its entries: indices without gaps, leaves in
+// their one form, versions and commitments of every object chained, states as
+// committed to, and the root as signed. With an empty origin, a log of any
+// name will do. Progress, if not nil, hears now and then how many entries
+// were done. The error is a *Fault, or an error of reading the entries.
+//
+// It keeps about 100 bytes for each object.
+func Verify(entries iter.Seq2[Entry, error], checkpoint, origin string, v note.Verifier, progress func(done int64)) (Report, error) {
+	var signed Checkpoint
+	if checkpoint != "" {
+		var err error
+		if signed, err = OpenCheckpoint(checkpoint, origin, v); err != nil {
+			return Report{}, &Fault{Index: -1, What: err.Error()}
+		}
+	}
+	check := verification{tree: NewFrontier(), objects: map[[16]byte]link{}}
+	for e, err := range entries {
+		if err != nil {
+			return check.report(), err
+		}
+		if checkpoint == "" {
+			return check.report(), &Fault{Index: -1, What: "it has entries and no signed checkpoint"}
+		}
+		if err := check.entry(e); err != nil {
+			return check.report(), err
+		}
+		if n := check.tree.Size(); n > signed.Size {
+			return check.report(), &Fault{Index: e.Index, What: fmt.Sprintf("it is past the end; the signed checkpoint has %d entries", signed.Size)}
+		}
+		if progress != nil && check.tree.Size()%4096 == 0 {
+			progress(check.tree.Size())
+		}
+	}
+	r, err := check.end(signed, checkpoint != "")
+	if err == nil && progress != nil {
+		progress(r.Size)
+	}
+	return r, err
+}
+
+// link is what must be remembered of an object to check its next event.
+type link struct {
+	version int64
+	after   [16]byte
+}
+
+type verification struct {
+	tree    *Frontier
+	objects map[[16]byte]link // by short; 128 bits, so that a meeting is out of reach
+	erased  int64
+}
+
+// short stands for a text in 16 bytes.
+func short(text string) [16]byte {
+	sum := sha256.Sum256([]byte(text))
+	return [16]byte(sum[:16])
+}
+
+func (v *verification) entry(e Entry) error {
+	fault := func(event, format string, args ...any) error {
+		return &Fault{e.Index, event, fmt.Sprintf(format, args...)}
+	}
+	if next := v.tree.Size(); e.Index != next {
+		return &Fault{next, "", fmt.Sprintf("it is missing; the next one there is %d", e.Index)}
+	}
+	event, err := ParseLeaf(e.Leaf)
+	if err != nil {
+		return fault("", "%v", err)
+	}
+	o := event.Object
+	name := short(o.Kind + "\x00" + o.ID)
+	last := v.objects[name]
+	switch {
+	case o.Version != last.version+1:
+		return fault(event.ID, "it makes version %d of %s %s, and version %d was before it", o.Version, o.Kind, o.ID, last.version)
+	case last.version == 0 && event.Before != "":
+		return fault(event.ID, "it is the first of %s %s and names a state before it", o.Kind, o.ID)
+	case last.version > 0 && short(event.Before) != last.after:
+		return fault(event.ID, "the state before it is not the one that the event before it left %s %s in", o.Kind, o.ID)
+	case e.Body == nil:
+		v.erased++
+	case Commit(e.Salt, e.Body) != event.After:
+		return fault(event.ID, "the state of %s %s kept with it is not the one that it committed to", o.Kind, o.ID)
+	}
+	v.objects[name] = link{o.Version, short(event.After)}
+	if err := v.tree.Append(HashLeaf(e.Leaf)); err != nil {
+		return fault(event.ID, "%v", err)
+	}
+	return nil
+}
+
+func (v *verification) report() Report {
+	return Report{Size: v.tree.Size(), Objects: len(v.objects), Erased: v.erased}
+}
+
+func (v *verification) end(signed Checkpoint, some bool) (Report, error) {
+	r := v.report()
+	root, err := v.tree.Root()
+	if err != nil {
+		return r, &Fault{Index: -1, What: err.Error()}
+	}
+	r.Root = root
+	switch {
+	case !some && r.Size == 0:
+		return r, nil
+	case r.Size < signed.Size:
+		return r, &Fault{Index: r.Size, What: fmt.Sprintf("it is missing; the signed checkpoint has %d entries", signed.Size)}
+	case r.Root != signed.Root:
+		return r, &Fault{Index: -1, What: "its leaves do not give the signed root: one was changed, or two changed places"}
+	}
+	return r, nil
+}
