@@ -44,8 +44,8 @@ func Definitions(s Setup) ([]flow.File, error) {
 			return err
 		}
 		if s.Real {
-			if real, err := folders.ReadFile("definitions-real/" + inFolder); err == nil {
-				text = real
+			if other, err := folders.ReadFile("definitions-real/" + inFolder); err == nil {
+				text = other
 			}
 		}
 		files = append(files, flow.File{Path: inFolder, Text: fill.Replace(string(text))})

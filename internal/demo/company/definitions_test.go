@@ -10,18 +10,18 @@ import (
 	"github.com/onus-id/onus/internal/flow"
 )
 
-func setup(real bool) company.Setup {
-	s := company.Setup{Real: real, Operator: "root", DirectoryURL: "http://127.0.0.1:8460/scim/v2", LedgerURL: "http://127.0.0.1:8461", Secrets: "/demo/it's secret"}
-	if real {
+func setup(onReal bool) company.Setup {
+	s := company.Setup{Real: onReal, Operator: "root", DirectoryURL: "http://127.0.0.1:8460/scim/v2", LedgerURL: "http://127.0.0.1:8461", Secrets: "/demo/it's secret"}
+	if onReal {
 		s.DirectoryURL, s.LedgerURL = "ldap://127.0.0.1:3890", "postgres://onus@127.0.0.1:5433/ledger"
 	}
 	return s
 }
 
 // definitions are the files of the folder, and the tests among them.
-func definitions(t *testing.T, real bool) (files, tests []flow.File) {
+func definitions(t *testing.T, onReal bool) (files, tests []flow.File) {
 	t.Helper()
-	all, err := company.Definitions(setup(real))
+	all, err := company.Definitions(setup(onReal))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,12 +55,12 @@ func peopleOn(t *testing.T, day int) whoIsWho {
 }
 
 func TestTheDefinitionsHaveNoFault(t *testing.T) {
-	for _, real := range []bool{false, true} {
-		files, tests := definitions(t, real)
+	for _, onReal := range []bool{false, true} {
+		files, tests := definitions(t, onReal)
 		for _, day := range []int{company.FirstLoad, company.BusyDay, company.BadDay} {
 			program, faults := flow.Compile(files, peopleOn(t, day))
 			for _, f := range faults {
-				t.Errorf("real %v, day %d: %v", real, day, f)
+				t.Errorf("real %v, day %d: %v", onReal, day, f)
 			}
 			if program != nil && len(program.Workflows) != 6 {
 				t.Errorf("%d workflows, want 6", len(program.Workflows))
@@ -96,8 +96,8 @@ func TestInTheBadEveningASystemHasNoOwner(t *testing.T) {
 
 func TestEverybodyTheDefinitionsNameIsActive(t *testing.T) {
 	named := map[string]bool{}
-	for _, real := range []bool{false, true} {
-		files, _ := definitions(t, real)
+	for _, onReal := range []bool{false, true} {
+		files, _ := definitions(t, onReal)
 		for _, f := range files {
 			for _, mail := range regexp.MustCompile(`[a-z.]+@acme\.example`).FindAllString(f.Text, -1) {
 				named[mail] = true
@@ -121,8 +121,8 @@ func TestEverybodyTheDefinitionsNameIsActive(t *testing.T) {
 }
 
 func TestNothingIsLeftOpen(t *testing.T) {
-	for _, real := range []bool{false, true} {
-		files, tests := definitions(t, real)
+	for _, onReal := range []bool{false, true} {
+		files, tests := definitions(t, onReal)
 		for _, f := range append(files, tests...) {
 			if strings.Contains(f.Text, "${") {
 				t.Errorf("%s: a place to be filled in was not", f.Path)
