@@ -1,0 +1,300 @@
+// Package attribution says from the ledger why somebody has, or lacks,
+// access, and who answers for it. It invents nothing: every sentence cites
+// ledger entries, and where there are none it says so.
+package attribution
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/ledger"
+)
+
+// An Explanation says why somebody holds, or does not hold, one thing.
+type Explanation struct {
+	Sentence string   `json:"sentence"` // the answer, first
+	Holds    bool     `json:"holds"`
+	Answers  []Answer `json:"answers,omitempty"`
+	Chain    []Link   `json:"chain"` // from the grant down to the record as it was read
+}
+
+// An Answer is a person who answers for the access in one respect.
+type Answer struct {
+	Duty string `json:"duty"`
+	Mail string `json:"mail"`
+}
+
+// A Link is one ledger entry of the chain.
+type Link struct {
+	Index int64     `json:"index"` // leaf index: the entry's number
+	Event string    `json:"event"`
+	Time  time.Time `json:"time"`
+	Type  string    `json:"type"`
+	Says  string    `json:"says"`
+}
+
+// Explain answers for what an identity holds. What names an entitlement
+// ("role:ledger_write"), one on a system ("finance-db/role:ledger_write"), or
+// a system for the account itself.
+func Explain(ctx context.Context, r store.Reader, who, what string, now time.Time) (Explanation, error) {
+	identity, err := FindIdentity(ctx, r, who)
+	if err != nil {
+		return Explanation{}, err
+	}
+	all, err := store.Grants.Find(ctx, r, "identity", string(identity.ID))
+	if err != nil {
+		return Explanation{}, err
+	}
+	var matching []onus.Grant
+	for _, g := range all {
+		if names(g, what) {
+			matching = append(matching, g)
+		}
+	}
+	if len(matching) == 0 {
+		return Explanation{
+			Sentence: fmt.Sprintf("%s does not hold %s, and the ledger knows of no time when they did.", called(identity), what),
+		}, nil
+	}
+	// What is held now comes before what was held once.
+	slices.SortStableFunc(matching, func(a, b onus.Grant) int { return rank(b, now) - rank(a, now) })
+	g := matching[0]
+	_, row, err := store.Grants.GetRow(ctx, r, store.GrantID(g))
+	if err != nil {
+		return Explanation{}, err
+	}
+	return explainGrant(ctx, r, identity, g, row.Event, now)
+}
+
+// ExplainChange answers for one change.
+func ExplainChange(ctx context.Context, r store.Reader, id string) (Explanation, error) {
+	c, row, err := store.Changes.GetRow(ctx, r, id)
+	if err != nil {
+		return Explanation{}, err
+	}
+	identity, err := store.Identities.Get(ctx, r, string(c.Identity))
+	if err != nil {
+		return Explanation{}, err
+	}
+	run, err := store.Runs.Get(ctx, r, string(c.Run))
+	if err != nil {
+		return Explanation{}, err
+	}
+	x := Explanation{
+		Sentence: fmt.Sprintf("%s for %s is %s: %s v%d, rule %s, because %s%s.", statement(c.Planned), called(identity), c.State,
+			run.Workflow, run.Version, c.Planned.Step, c.Planned.Reason.Says, evidence(c)),
+		Holds: c.State == onus.ChangeConfirmed && !c.Planned.Verb.TakesAway(), Answers: answers(c.Planned.Owners),
+	}
+	x.Chain, err = chain(ctx, r, row.Event)
+	return x, err
+}
+
+// FindIdentity finds somebody by id, login, mail, or "source/key".
+func FindIdentity(ctx context.Context, r store.Reader, who string) (onus.Identity, error) {
+	if i, known, err := store.Identities.Lookup(ctx, r, who); err != nil || known {
+		return i, err
+	}
+	for _, key := range []string{"login", "mail", "key"} {
+		found, err := store.Identities.Find(ctx, r, key, who)
+		if err != nil {
+			return onus.Identity{}, err
+		}
+		switch len(found) {
+		case 0:
+		case 1:
+			return found[0], nil
+		default:
+			ids := make([]string, len(found))
+			for i, f := range found {
+				ids[i] = string(f.ID)
+			}
+			return onus.Identity{}, onus.Errorf(onus.Conflict, "name one by its ID: "+strings.Join(ids, ", "), "%d identities have the %s %s", len(found), key, who)
+		}
+	}
+	return onus.Identity{}, onus.Errorf(onus.NotFound, "use a login, a mail address, an identity's ID, or source/key", "nobody is known as %s", who)
+}
+
+func names(g onus.Grant, what string) bool {
+	if g.Entitlement == "" {
+		return what == string(g.System)
+	}
+	return what == g.Entitlement || what == string(g.System)+"/"+g.Entitlement
+}
+
+func rank(g onus.Grant, now time.Time) int {
+	n := 0
+	if g.Observed {
+		n += 2
+	}
+	if g.Warranted(now) {
+		n++
+	}
+	return n
+}
+
+func called(i onus.Identity) string {
+	if i.Login != "" {
+		return i.Login
+	}
+	if i.Mail != "" {
+		return i.Mail
+	}
+	return string(i.ID)
+}
+
+func thing(g onus.Grant) string {
+	if g.Entitlement == "" {
+		return "an account on " + string(g.System)
+	}
+	return g.Entitlement + " on " + string(g.System)
+}
+
+func explainGrant(ctx context.Context, r store.Reader, who onus.Identity, g onus.Grant, event string, now time.Time) (Explanation, error) {
+	x := Explanation{Holds: g.Observed}
+	inForce := slices.DeleteFunc(slices.Clone(g.Warrants), func(w onus.Warrant) bool { return !w.InForce(now) })
+	switch {
+	case len(inForce) > 0:
+		if err := warranted(ctx, r, &x, who, g, inForce); err != nil {
+			return x, err
+		}
+	case g.Observed && len(g.Warrants) == 0:
+		x.Sentence = fmt.Sprintf("%s has %s, and nobody warranted it: it was first seen on %s.", called(who), thing(g), day(g.FirstSeen))
+	case g.Observed:
+		last := g.Warrants[len(g.Warrants)-1]
+		x.Sentence = fmt.Sprintf("%s still has %s, though its last reason ended on %s (%s).", called(who), thing(g), day(last.Ended), endedBy(last))
+	case len(g.Warrants) > 0:
+		last := g.Warrants[len(g.Warrants)-1]
+		x.Sentence = fmt.Sprintf("%s does not have %s any more: %s v%d gave it on %s for rule %s, and it ended on %s (%s).",
+			called(who), thing(g), last.Workflow, last.Version, day(last.Since), last.Step, day(last.Ended), endedBy(last))
+	default:
+		x.Sentence = fmt.Sprintf("%s does not have %s any more; nobody had warranted it.", called(who), thing(g))
+	}
+	// The chain starts at the change that gave it, which says why; what was
+	// only seen starts at the event of the sighting.
+	start := event
+	if len(inForce) > 0 {
+		if row, ok, err := r.Get(ctx, store.Changes.Name, string(inForce[0].Change)); err != nil {
+			return x, err
+		} else if ok {
+			start = row.Event
+		}
+	}
+	var err error
+	x.Chain, err = chain(ctx, r, start)
+	return x, err
+}
+
+// warranted writes the sentence for access that our records want.
+func warranted(ctx context.Context, r store.Reader, x *Explanation, who onus.Identity, g onus.Grant, inForce []onus.Warrant) error {
+	w := inForce[0]
+	c, err := store.Changes.Get(ctx, r, string(w.Change))
+	if err != nil {
+		return err
+	}
+	run, err := store.Runs.Get(ctx, r, string(w.Run))
+	if err != nil {
+		return err
+	}
+	has := "has"
+	if !g.Observed {
+		has = "should have, but was not seen to have,"
+	}
+	from := ""
+	if o, known, err := store.Occasions.Lookup(ctx, r, run.Occasion); err != nil {
+		return err
+	} else if known {
+		from = fmt.Sprintf(" from %s record %s", o.Source, o.Key)
+		if read, known, err := store.Reads.Lookup(ctx, r, o.Read); err != nil {
+			return err
+		} else if known {
+			from += " read at " + read.TakenAt.UTC().Format("2006-01-02 15:04 MST")
+		}
+	}
+	x.Answers = answers(c.Planned.Owners)
+	more := ""
+	if len(inForce) > 1 {
+		more = fmt.Sprintf(" (and for %d further reasons)", len(inForce)-1)
+	}
+	until := ""
+	if !w.Until.IsZero() {
+		until = ", until " + day(w.Until)
+	}
+	x.Sentence = fmt.Sprintf("%s %s %s because %s%s, decided by %s v%d rule %s on %s%s%s; answers for it: %s.",
+		called(who), has, thing(g), c.Planned.Reason.Says, more, w.Workflow, w.Version, w.Step, day(w.Since), from, until, spoken(x.Answers))
+	return nil
+}
+
+func answers(o onus.Owners) []Answer {
+	var all []Answer
+	for _, a := range []Answer{
+		{string(onus.WorkflowOwner), o.Workflow},
+		{string(onus.DataOwner), o.Data},
+		{string(onus.SystemOwner), o.System},
+		{string(onus.ProvisioningControl), o.Provisioning},
+		{string(onus.RevocationControl), o.Revocation},
+		{string(onus.ExceptionsControl), o.Exceptions},
+	} {
+		if a.Mail != "" {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// spoken names the first three, who answer for the why: workflow, data, system.
+func spoken(all []Answer) string {
+	parts := make([]string, 0, 3)
+	for _, a := range all[:min(3, len(all))] {
+		parts = append(parts, strings.TrimSuffix(a.Duty, " owner")+" "+a.Mail)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func endedBy(w onus.Warrant) string {
+	if w.EndedBy == "expired" {
+		return "its time was up"
+	}
+	return "by " + w.EndedBy
+}
+
+func evidence(c onus.Change) string {
+	if c.Evidence == "" {
+		return ""
+	}
+	return fmt.Sprintf("; confirmed at %s: %s", c.Tier, c.Evidence)
+}
+
+func day(t time.Time) string { return t.UTC().Format("2006-01-02") }
+
+// maxChain bounds a walk; a chain of causes is a dozen entries long.
+const maxChain = 100
+
+// chain follows causes from an event down to where it all began.
+func chain(ctx context.Context, r store.Reader, event string) ([]Link, error) {
+	var links []Link
+	for event != "" && len(links) < maxChain {
+		var next string
+		found := false
+		for entry, err := range r.Events(ctx, store.EventQuery{ID: event, Bodies: true}) {
+			if err != nil {
+				return nil, err
+			}
+			ev, err := ledger.ParseLeaf(entry.Leaf)
+			if err != nil {
+				return nil, fmt.Errorf("ledger entry %d: %w", entry.Index, err)
+			}
+			links = append(links, Link{Index: entry.Index, Event: ev.ID, Time: ev.Time, Type: string(ev.Type), Says: says(ev, entry.Body)})
+			next, found = ev.Cause, true
+		}
+		if !found {
+			return nil, onus.Errorf(onus.Internal, "onus verify ledger tells what is wrong", "the ledger has no entry %s, which another names as its cause", event)
+		}
+		event = next
+	}
+	return links, nil
+}

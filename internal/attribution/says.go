@@ -1,0 +1,89 @@
+package attribution
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/ledger"
+)
+
+// says puts one ledger entry into words, from the state that it left. A body
+// that was erased is said to be.
+func says(ev ledger.Event, body []byte) string {
+	if body == nil {
+		return fmt.Sprintf("%s %s (its data was erased)", ev.Object.Kind, ev.Object.ID)
+	}
+	switch ev.Object.Kind {
+	case store.Reads.Name:
+		return in(body, func(v onus.Read) string {
+			return fmt.Sprintf("source %s read as of %s: %d rows, %s", v.Source, v.TakenAt.UTC().Format("2006-01-02 15:04:05 MST"), v.Rows, v.Digest.Short())
+		})
+	case store.Records.Name:
+		return in(body, func(v onus.Record) string {
+			return fmt.Sprintf("record %s/%s, line %d: %s", v.Source, v.Key, v.Line, listed(v.Attributes))
+		})
+	case store.Identities.Name:
+		return in(body, func(v onus.Identity) string { return fmt.Sprintf("identity %s is %s (%s)", v.ID, called(v), v.State) })
+	case store.Occasions.Name:
+		return in(body, func(v onus.Occasion) string {
+			what := ""
+			if len(v.Fields) > 0 && v.Kind != onus.Joined {
+				what = ": " + strings.Join(v.Fields, ", ")
+			}
+			return fmt.Sprintf("%s %s%s (%s)", v.Key, v.Kind, what, v.State)
+		})
+	case store.Plans.Name:
+		return in(body, func(v onus.Plan) string {
+			return fmt.Sprintf("plan %s of %s v%d: %d changes, weight %d", v.Digest.Short(), v.Workflow, v.Version, len(v.Changes), v.Weight())
+		})
+	case store.Runs.Name:
+		return in(body, func(v onus.Run) string {
+			return fmt.Sprintf("run %s of %s v%d is %s", v.ID, v.Workflow, v.Version, v.State)
+		})
+	case store.Changes.Name:
+		return in(body, func(v onus.Change) string {
+			return fmt.Sprintf("%s: %s, because %s%s", statement(v.Planned), v.State, v.Planned.Reason.Says, evidence(v))
+		})
+	case store.Grants.Name:
+		return in(body, func(v onus.Grant) string {
+			seen := "not observed"
+			if v.Observed {
+				seen = "observed"
+			}
+			return fmt.Sprintf("%s: %s, %d warrants", thing(v), seen, len(v.Warrants))
+		})
+	case store.Exceptions.Name:
+		return in(body, func(v onus.Exception) string { return fmt.Sprintf("exception %s (%s): %s", v.ID, v.State, v.Message) })
+	default:
+		return ev.Object.Kind + " " + ev.Object.ID
+	}
+}
+
+func in[T any](body []byte, say func(T) string) string {
+	var v T
+	if err := json.Unmarshal(body, &v); err != nil {
+		return "the state is not readable: " + err.Error()
+	}
+	return say(v)
+}
+
+func listed(a onus.Attributes) string {
+	parts := make([]string, 0, len(a))
+	for _, k := range slices.Sorted(maps.Keys(a)) {
+		parts = append(parts, k+"="+a[k])
+	}
+	return strings.Join(parts, ", ")
+}
+
+// statement is a change as people say it.
+func statement(c onus.PlannedChange) string {
+	if c.Target.IsGrant() {
+		return fmt.Sprintf("%s %s on %s", c.Verb, c.Target.Entitlement, c.Target.System)
+	}
+	return fmt.Sprintf("%s account %s on %s", c.Verb, c.Target.Name, c.Target.System)
+}

@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/planning"
+	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/ledger"
+)
+
+// planned is one occasion with the plan that it warrants.
+type planned struct {
+	occasion onus.Occasion
+	cause    string // the event that left the occasion as it was read
+	plan     onus.Plan
+	settles  bool // no further workflow wants the occasion
+}
+
+// commitChunk is how many plans one transaction takes: a crash between two
+// leaves whole plans, and the next cycle makes a batch of the rest.
+const commitChunk = SegmentRuns
+
+// release measures a batch whole, before its first change, and commits it:
+// its runs ready, or held for the guard's owner when it is past a bound
+// (rule 8). It gives the batch.
+func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, plans []planned) (onus.Batch, error) {
+	all := make([]onus.Plan, len(plans))
+	for i, p := range plans {
+		all[i] = p.plan
+	}
+	whole, systems := planning.Measure(all...)
+	digests := make([]string, 0, len(all)+1)
+	digests = append(digests, string(wf.Name))
+	for _, p := range plans {
+		digests = append(digests, string(p.plan.Digest), p.cause)
+	}
+	b := onus.Batch{
+		ID: onus.ID("bat", digests...), Workflow: wf.Name, Version: version,
+		State: onus.BatchReleased, At: e.Now().UTC(), Runs: len(plans),
+	}
+	var owner string
+	err := e.Store.View(ctx, func(r store.Reader) (err error) {
+		b.Past, owner, err = e.past(ctx, r, wf, b.At, whole, systems)
+		return err
+	})
+	if err != nil {
+		return b, err
+	}
+	if len(b.Past) > 0 {
+		b.State = onus.BatchHeld
+	}
+	// The batch's measure grows with what is committed of it, so that a crash
+	// between chunks leaves the window's sum true.
+	for done := 0; done < len(plans); done += commitChunk {
+		chunk := plans[done:min(done+commitChunk, len(plans))]
+		part, partSystems := planning.Measure(all[done : done+len(chunk)]...)
+		b.Measure = b.Measure.Add(part)
+		b.Systems = addMeasures(b.Systems, partSystems)
+		if err := e.commitPlans(ctx, wf, b, chunk, owner); err != nil {
+			return b, err
+		}
+		e.Progress("%s: %d of %d plans committed", wf.Name, done+len(chunk), len(plans))
+	}
+	return b, nil
+}
+
+func addMeasures(a, b map[onus.SystemName]onus.Measure) map[onus.SystemName]onus.Measure {
+	sum := make(map[onus.SystemName]onus.Measure, len(a)+len(b))
+	for s, m := range a {
+		sum[s] = m
+	}
+	for s, m := range b {
+		sum[s] = sum[s].Add(m)
+	}
+	return sum
+}
+
+// past gives the bounds that a batch would break, in words, with the person
+// who is asked.
+func (e *Engine) past(ctx context.Context, r store.Reader, wf *flow.Workflow, now time.Time, whole onus.Measure, systems map[onus.SystemName]onus.Measure) ([]string, string, error) {
+	var failed error
+	earlier := func(key string, prefix string, of func(onus.Batch) onus.Measure) func(time.Duration) onus.Measure {
+		return func(window time.Duration) onus.Measure {
+			var sum onus.Measure
+			batches, err := store.Batches.Query(ctx, r, store.Query{Key: key, From: prefix + store.Stamp(now.Add(-window)), To: prefix + store.Stamp(now)})
+			if err != nil {
+				failed = err
+			}
+			for _, b := range batches {
+				if b.State == onus.BatchReleased {
+					sum = sum.Add(of(b))
+				}
+			}
+			return sum
+		}
+	}
+	owner := wf.Bounds.Owner
+	past := planning.Past(wf.Bounds, whole, earlier("at", string(wf.Name)+"/", func(b onus.Batch) onus.Measure { return b.Measure }))
+	for name, m := range systems {
+		sys := e.Program.Systems[name]
+		if sys == nil {
+			continue
+		}
+		of := func(b onus.Batch) onus.Measure { return b.Systems[name] }
+		over := planning.Past(sys.Bounds, m, earlier("time", "", of))
+		for _, p := range over {
+			past = append(past, "on "+string(name)+": "+p)
+		}
+		if len(over) > 0 && owner == "" {
+			owner = sys.Bounds.Owner
+		}
+	}
+	if owner == "" {
+		owner = wf.Controls.Exceptions
+	}
+	return past, owner, failed
+}
+
+// commitPlans commits one chunk: plans, runs, the occasions' end and the
+// wake-ups together, or none of them.
+func (e *Engine) commitPlans(ctx context.Context, wf *flow.Workflow, b onus.Batch, chunk []planned, guardOwner string) error {
+	return e.Store.Update(ctx, func(tx store.Tx) error {
+		at := fmt.Sprintf("%s@%d", wf.Name, b.Version)
+		typ, rule := ledger.BatchReleased, ""
+		if b.State == onus.BatchHeld {
+			typ, rule = ledger.BatchHeld, "bounds"
+		}
+		be, err := store.Batches.Put(ctx, tx, ledger.Event{
+			Type: typ, Actor: string(onus.Engine), Owner: e.people.id(ctx, tx, wf.Owner), Workflow: at, Rule: rule,
+			Cause: chunk[0].cause,
+		}, b)
+		if err != nil {
+			return err
+		}
+		if b.State == onus.BatchHeld {
+			if err := e.openGuard(ctx, tx, wf, b, guardOwner, be.ID); err != nil {
+				return err
+			}
+		}
+		var ready []onus.RunID
+		for _, p := range chunk {
+			run, err := e.commitPlan(ctx, tx, at, b, p)
+			if err != nil {
+				return err
+			}
+			if run.State == onus.RunReady {
+				ready = append(ready, run.ID)
+			}
+		}
+		for _, s := range segments(ready) {
+			if err := e.Queue.Enqueue(ctx, tx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (e *Engine) openGuard(ctx context.Context, tx store.Tx, wf *flow.Workflow, b onus.Batch, owner, cause string) error {
+	route := planning.RouteFor(e.Program, wf, onus.GuardTripped, "")
+	if owner != "" && route.To != owner {
+		route.Then = append([]string{route.To}, route.Then...)
+		route.To = owner
+	}
+	return e.open(ctx, tx, onus.Exception{
+		ID: onus.ID("exc", "guard", b.ID), Category: onus.GuardTripped, Group: "guard " + string(wf.Name),
+		Message: fmt.Sprintf("%d plans of %s are held: %s", b.Runs, wf.Name, strings.Join(b.Past, "; ")),
+		Hint:    "look at the plans, then override with a reason to let them go, or refuse",
+		Route:   route, Workflow: wf.Name, Batch: b.ID,
+	}, cause)
+}
+
+// commitPlan commits one plan and its run, and with its last plan the
+// occasion's end. The run's ID comes from what made it, so that a plan
+// committed before a crash is met again instead of doubled.
+func (e *Engine) commitPlan(ctx context.Context, tx store.Tx, at string, b onus.Batch, p planned) (onus.Run, error) {
+	run := onus.Run{
+		ID:    onus.RunID(onus.ID("run", p.occasion.ID, p.cause, string(p.plan.Workflow), string(p.plan.Digest))),
+		State: onus.RunReady, Batch: b.ID, Occasion: p.plan.Occasion, Identity: p.plan.Identity, Workflow: p.plan.Workflow,
+		Version: p.plan.Version, Plan: p.plan.Digest, Changes: len(p.plan.Changes), Began: tx.Now(),
+	}
+	if b.State == onus.BatchHeld {
+		run.State, run.Reason = onus.RunHeld, "its batch is past a bound"
+	}
+	if _, known, err := store.Runs.Lookup(ctx, tx, string(run.ID)); err != nil || known {
+		return onus.Run{}, err
+	}
+	owner := e.people.id(ctx, tx, p.plan.Owners.Workflow)
+	cause := p.cause
+	if p.settles {
+		o, row, err := store.Occasions.GetRow(ctx, tx, p.occasion.ID)
+		if err != nil {
+			return run, err
+		}
+		if row.Event != p.cause || o.State == onus.Settled {
+			return run, errMoved // somebody took it meanwhile: the chunk fails and is planned again
+		}
+		ev, err := e.settleOccasion(ctx, tx, o, owner, p.cause, at)
+		if err != nil {
+			return run, err
+		}
+		cause = ev.ID
+	}
+	pe, err := store.Plans.Put(ctx, tx, ledger.Event{
+		Type: ledger.PlanMade, Actor: string(onus.Engine), Owner: owner, Cause: cause, Workflow: at,
+		Inputs: []string{string(p.plan.Facts), string(p.plan.Program)}, Notes: map[string]string{"digest": string(p.plan.Digest)},
+	}, p.plan)
+	if err != nil {
+		return run, err
+	}
+	_, err = store.Runs.Put(ctx, tx, ledger.Event{
+		Type: ledger.RunCreated, Actor: string(onus.Engine), Owner: owner, Cause: pe.ID, Workflow: at,
+		Notes: map[string]string{"plan": string(p.plan.Digest), "state": string(run.State)},
+	}, run)
+	return run, err
+}
+
+// settleOccasion records that nothing more is to come of an occasion.
+func (e *Engine) settleOccasion(ctx context.Context, tx store.Tx, o onus.Occasion, owner, cause, at string) (ledger.Event, error) {
+	o.State = onus.Settled
+	return store.Occasions.Put(ctx, tx, ledger.Event{
+		Type: ledger.OccasionSettled, Actor: string(onus.Engine), Owner: owner, Cause: cause, Workflow: at,
+	}, o)
+}
+
+// kept is the preserved state of an exception, as JSON.
+func kept(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return "" // the values kept are plain ones of package onus, which marshal
+	}
+	return string(data)
+}

@@ -1,0 +1,384 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/connector"
+	"github.com/onus-id/onus/ledger"
+)
+
+// outcome says how a step left the run: free to go on, or waiting.
+type outcome struct {
+	wake time.Time // not zero: park the run until then
+	why  string
+}
+
+// step moves one change as far as it goes: intent, apply, confirm. What it
+// found and nobody has committed yet is left in found.
+func (e *Engine) step(ctx context.Context, l *live, i int, found *[]write) (outcome, error) {
+	c := l.changes[i]
+	if c.State == onus.ChangePlanned {
+		if c.Planned.WarrantOnly {
+			return outcome{}, e.moveWarrant(ctx, l, i, found)
+		}
+		out, intended, err := e.intend(ctx, l, i, found)
+		if err != nil || !intended {
+			return out, err
+		}
+		c = l.changes[i]
+	}
+	return e.carryOut(ctx, l, i, c, found)
+}
+
+// moveWarrant changes only our record of why somebody holds something.
+func (e *Engine) moveWarrant(ctx context.Context, l *live, i int, found *[]write) error {
+	c := l.changes[i]
+	c.State, c.Confirmed, c.Outcome, c.Evidence = onus.ChangeConfirmed, e.Now().UTC(), string(connector.NoChange), "only our record moved"
+	err := e.commit(ctx, append(*found, e.putChange(l, i, c, ledger.ChangeConfirmed, nil), e.settle(l, i, c))...)
+	*found = nil
+	return err
+}
+
+// intend reads the before-image and commits it with the intent, and with all
+// that was found before. Nothing was touched yet (rules 3 and 7).
+func (e *Engine) intend(ctx context.Context, l *live, i int, found *[]write) (outcome, bool, error) {
+	c := l.changes[i]
+	image, err := e.before(ctx, l, c.Planned.Target)
+	if err != nil {
+		return e.troubled(ctx, l, i, c, err, "read what is there", found)
+	}
+	isNew := c.Planned.Verb == onus.EnsurePresent && !c.Planned.Target.IsGrant() && c.Planned.Target.Account == ""
+	if isNew && image.Exists {
+		*found = append(*found, e.stop(l, i, c, onus.ConflictOnSystem,
+			fmt.Sprintf("an account named %s is on %s already, and nobody has said whose it is", image.Name, c.Planned.Target.System),
+			"find out whose it is; then retry, or amend the login"))
+		return outcome{}, false, e.flush(ctx, found)
+	}
+	c.State, c.Before, c.Intended = onus.ChangeIntended, &image, e.Now().UTC()
+	c.Planned.Target.Account = image.Ref
+	*found = append(*found, e.putChange(l, i, c, ledger.ChangeIntended, map[string]string{"verb": string(c.Planned.Verb), "system": string(c.Planned.Target.System)}))
+	if err := e.flush(ctx, found); err != nil {
+		return outcome{}, false, err
+	}
+	l.fresh = i
+	return outcome{}, true, nil
+}
+
+// flush commits what was found.
+func (e *Engine) flush(ctx context.Context, found *[]write) error {
+	err := e.commit(ctx, *found...)
+	*found = nil
+	return err
+}
+
+// before reads what a system shows of the account of a change now.
+func (e *Engine) before(ctx context.Context, l *live, t onus.Target) (image onus.Image, err error) {
+	conn, err := e.connectorOf(ctx, t.System)
+	if err != nil {
+		return image, err
+	}
+	err = guarded(func() error {
+		var a connector.Account
+		var err error
+		if ref := l.ref(t); ref != "" {
+			a, err = conn.Read(ctx, ref)
+		} else {
+			a, err = conn.Find(ctx, t.Name)
+		}
+		if err == nil {
+			image = a.Image()
+		}
+		return err
+	})
+	if err != nil && connector.KindOf(err) == connector.NotFound {
+		return onus.Image{Name: t.Name}, nil
+	}
+	return image, err
+}
+
+// ref gives the immutable id of a target's account: as planned, or as an
+// earlier change of this run learned it when it made the account.
+func (l *live) ref(t onus.Target) onus.AccountRef {
+	if t.Account != "" {
+		return t.Account
+	}
+	for _, c := range l.changes {
+		if c.Planned.Target.System == t.System && c.Planned.Target.Name == t.Name && c.State == onus.ChangeConfirmed {
+			return c.Planned.Target.Account
+		}
+	}
+	return ""
+}
+
+// guarded turns a panic of a connector into an error: nobody can say what
+// was carried out.
+func guarded(call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &connector.Error{Kind: connector.Ambiguous, Message: "the connector broke down in the middle of it", Err: fmt.Errorf("panic: %v", p)}
+		}
+	}()
+	return call()
+}
+
+// carryOut applies an intended change and reads it back until the system
+// shows it, or the time for that runs out (rule 4).
+func (e *Engine) carryOut(ctx context.Context, l *live, i int, c onus.Change, found *[]write) (outcome, error) {
+	conn, err := e.connectorOf(ctx, c.Planned.Target.System)
+	if err != nil {
+		out, _, err := e.troubled(ctx, l, i, c, err, "reach the system", found)
+		return out, err
+	}
+	want := connector.Desired{Verb: c.Planned.Verb, Target: c.Planned.Target, Attributes: c.Planned.Attributes}
+	want.Target.Account = l.ref(want.Target)
+	// An intent that this segment did not commit itself may have been carried
+	// out before a crash: look before repeating it.
+	mustLook := l.fresh != i
+	if c.State == onus.ChangeIntended && !mustLook && c.Before != nil && !c.Planned.Target.IsGrant() {
+		want.Version = c.Before.Version
+	}
+	if c.State == onus.ChangeIntended {
+		if mustLook {
+			v, err := e.verify(ctx, conn, &want)
+			if err != nil {
+				out, _, err := e.troubled(ctx, l, i, c, err, "see whether it was carried out", found)
+				return out, err
+			}
+			if e.holds(conn, c, v) {
+				c.Applied = e.Now().UTC()
+				return outcome{}, e.confirm(l, i, c, want, v, "found so after an interruption", found)
+			}
+		}
+		done, err := e.apply(ctx, conn, c, want)
+		if err != nil {
+			l.fresh = -1 // whatever follows looks first
+			out, _, err := e.troubled(ctx, l, i, c, err, "make the change", found)
+			return out, err
+		}
+		c.State, c.Applied, c.Outcome = onus.ChangeApplied, e.Now().UTC(), string(done.Outcome)
+		if done.Ref != "" {
+			c.Planned.Target.Account, want.Target.Account = done.Ref, done.Ref
+		}
+		if done.EntitlementRef != "" {
+			c.Planned.Target.EntitlementRef, want.Target.EntitlementRef = done.EntitlementRef, done.EntitlementRef
+		}
+	}
+	return e.readBack(ctx, l, i, c, conn, want, found)
+}
+
+// apply makes one desired state true, live sessions included where the plan
+// says so and the connector can.
+func (e *Engine) apply(ctx context.Context, conn connector.Connector, c onus.Change, want connector.Desired) (done connector.Result, err error) {
+	ender, canEnd := conn.(connector.SessionEnder)
+	end := func() error {
+		if !c.Planned.EndSessions || !canEnd || want.Target.Account == "" {
+			return nil
+		}
+		_, err := ender.EndSessions(ctx, want.Target.Account)
+		if err != nil && connector.KindOf(err) == connector.NotFound {
+			return nil
+		}
+		return err
+	}
+	err = guarded(func() error {
+		// A deleted account's sessions can be ended only before; a disabled
+		// one's only after, or they would be opened again.
+		if want.Verb == onus.EnsureAbsent {
+			if err := end(); err != nil {
+				return err
+			}
+		}
+		var err error
+		if done, err = conn.Apply(ctx, want); err != nil {
+			return err
+		}
+		if want.Verb == onus.EnsureDisabled {
+			return end()
+		}
+		return nil
+	})
+	return done, err
+}
+
+func (e *Engine) verify(ctx context.Context, conn connector.Connector, want *connector.Desired) (v connector.Verdict, err error) {
+	if err := e.wait(ctx, want.Target.System); err != nil {
+		return v, err
+	}
+	err = guarded(func() error {
+		if want.Target.Account == "" && want.Verb != onus.EnsureAbsent {
+			a, err := conn.Find(ctx, want.Target.Name)
+			if err != nil && connector.KindOf(err) != connector.NotFound {
+				return err
+			}
+			want.Target.Account = a.Ref
+		}
+		var err error
+		v, err = conn.Verify(ctx, *want)
+		return err
+	})
+	return v, err
+}
+
+func (e *Engine) wait(ctx context.Context, system onus.SystemName) error {
+	if e.Limit == nil {
+		return nil
+	}
+	return e.Limit.Wait(ctx, system)
+}
+
+// holds says whether a verdict is sure enough: a grant needs a fresh read, a
+// revocation the effect itself wherever the connector can try it.
+func (e *Engine) holds(conn connector.Connector, c onus.Change, v connector.Verdict) bool {
+	need := onus.TierStored
+	if d := conn.Describe(); c.Planned.Verb.TakesAway() && d.RevokeTier > need {
+		need = min(d.RevokeTier, onus.TierEffective)
+	}
+	return v.Holds && v.Tier >= need
+}
+
+// readBack reads until the change shows, or its time runs out.
+func (e *Engine) readBack(ctx context.Context, l *live, i int, c onus.Change, conn connector.Connector, want connector.Desired, found *[]write) (outcome, error) {
+	deadline := c.Applied.Add(c.Planned.Confirm)
+	for poll := max(conn.Describe().Settles, 50*time.Millisecond); ; poll = min(2*poll, 30*time.Second) {
+		v, err := e.verify(ctx, conn, &want)
+		if err == nil && e.holds(conn, c, v) {
+			return outcome{}, e.confirm(l, i, c, want, v, c.Outcome, found)
+		}
+		if ctx.Err() != nil {
+			return outcome{}, ctx.Err()
+		}
+		now := e.Now().UTC()
+		if !now.Before(deadline) {
+			cat, message := onus.Unconfirmed, notSeen(c, v, err)
+			if len(v.Residual) > 0 {
+				cat = onus.Residual
+			}
+			*found = append(*found, e.stop(l, i, c, cat, message, "look at the system; then retry, or override with a reason"))
+			return outcome{}, e.flush(ctx, found)
+		}
+		wait := min(poll, deadline.Sub(now))
+		if wait > e.Retry.Inline {
+			*found = append(*found, e.putChange(l, i, c, ledger.ChangeApplied, nil))
+			return outcome{wake: now.Add(wait), why: "waits for " + string(c.Planned.Target.System) + " to show it"}, nil
+		}
+		if err := e.Sleep(ctx, wait); err != nil {
+			return outcome{}, err
+		}
+	}
+}
+
+// notSeen says in one sentence why a change counts as unconfirmed.
+func notSeen(c onus.Change, v connector.Verdict, err error) string {
+	said := fmt.Sprintf("the system answered %q, but within %s", c.Outcome, c.Planned.Confirm)
+	switch {
+	case err != nil:
+		return said + " it could not be read back: " + plain(err)
+	case len(v.Residual) > 0:
+		return said + " access was still left: " + strings.Join(v.Residual, ", ")
+	case v.Evidence != "":
+		return said + " a fresh read did not show it: " + v.Evidence
+	default:
+		return said + " a fresh read did not show it"
+	}
+}
+
+// plain gives the part of an error that people may see.
+func plain(err error) string {
+	var ce *connector.Error
+	if errors.As(err, &ce) {
+		return ce.Message
+	}
+	var oe *onus.Error
+	if errors.As(err, &oe) {
+		return oe.Message
+	}
+	return "the connector gave no reason that may be shown"
+}
+
+// confirm leaves a confirmed change, and what it means for our records, to
+// be committed with the next intent.
+func (e *Engine) confirm(l *live, i int, c onus.Change, want connector.Desired, v connector.Verdict, how string, found *[]write) error {
+	c.State, c.Confirmed, c.Outcome = onus.ChangeConfirmed, e.Now().UTC(), how
+	c.Tier, c.Evidence, c.Error = v.Tier, v.Evidence, ""
+	if want.Target.Account != "" {
+		c.Planned.Target.Account = want.Target.Account
+	}
+	*found = append(*found, e.putChange(l, i, c, ledger.ChangeConfirmed, map[string]string{"tier": string(v.Tier)}), e.settle(l, i, c))
+	// Later changes of the run build on it; the commit that carries their
+	// intent carries this too.
+	l.changes[i] = c
+	return nil
+}
+
+// troubled decides what an error of a connector means: wait as told, try
+// again later, or ask a person. The engine owns every retry.
+func (e *Engine) troubled(ctx context.Context, l *live, i int, c onus.Change, err error, doing string, found *[]write) (outcome, bool, error) {
+	if ctx.Err() != nil {
+		return outcome{}, false, ctx.Err() // we are told to stop: what was intended is looked at again later
+	}
+	var ce *connector.Error
+	kind := connector.KindOf(err)
+	now := e.Now().UTC()
+	c.Error = doing + ": " + plain(err)
+	var wait time.Duration
+	switch kind {
+	case connector.Throttled:
+		if errors.As(err, &ce) && ce.Until.After(now) {
+			wait = ce.Until.Sub(now)
+		} else {
+			wait = e.backoff(c.Attempts)
+		}
+	case connector.Transient, connector.Ambiguous:
+		wait = e.backoff(c.Attempts)
+	default:
+		cat, hint := categoryOf(kind)
+		*found = append(*found, e.stop(l, i, c, cat, c.Error, hint))
+		return outcome{}, false, e.flush(ctx, found)
+	}
+	c.Attempts++
+	if c.Attempts >= e.Retry.Attempts {
+		*found = append(*found, e.stop(l, i, c, onus.SystemUnreached,
+			fmt.Sprintf("%s (tried %d times)", c.Error, c.Attempts), "see whether the system is up; then retry"))
+		return outcome{}, false, e.flush(ctx, found)
+	}
+	*found = append(*found, e.putChange(l, i, c, ledger.ChangeRetried, map[string]string{"error": string(kind)}))
+	if wait > e.Retry.Inline {
+		return outcome{wake: now.Add(wait), why: c.Error}, false, nil
+	}
+	if err := e.flush(ctx, found); err != nil {
+		return outcome{}, false, err
+	}
+	return outcome{}, false, e.Sleep(ctx, wait)
+}
+
+// backoff doubles from attempt to attempt, with jitter so that the runs that
+// a dead system stopped do not come back all at once.
+func (e *Engine) backoff(attempt int) time.Duration {
+	d := e.Retry.First << min(attempt, 20)
+	if d > e.Retry.Longest || d <= 0 {
+		d = e.Retry.Longest
+	}
+	return d/2 + rand.N(d/2+1) //nolint:gosec // jitter, not a secret
+}
+
+// categoryOf says which exception an error is that no waiting mends.
+func categoryOf(k connector.Kind) (onus.Category, string) {
+	switch k {
+	case connector.Denied, connector.Unauthenticated:
+		return onus.DeniedBySystem, "check the credentials that the definitions name and what they may do; then retry"
+	case connector.Conflict, connector.AlreadyExists, connector.Constraint:
+		return onus.ConflictOnSystem, "look at the system; then retry, amend, or override with a reason"
+	case connector.NotFound, connector.PrincipalMissing, connector.Unsupported, connector.Invalid:
+		return onus.InvalidOnSystem, "put the definitions or the system right; then retry"
+	case connector.Throttled, connector.Transient, connector.Ambiguous:
+		return onus.SystemUnreached, "see whether the system is up; then retry"
+	default:
+		return onus.SystemUnreached, "see whether the system is up; then retry"
+	}
+}

@@ -1,0 +1,364 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/planning"
+	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/ledger"
+)
+
+// errMoved says that a row is not as it was when the decision was made:
+// somebody else went on with it, and what was decided is void.
+var errMoved = errors.New("the state moved on meanwhile")
+
+// Simulation is what a cycle would do: the very plans that Plan commits.
+type Simulation struct {
+	Workflow onus.WorkflowName
+	Version  int
+	Plans    []onus.Plan
+	Past     []string // bounds that would hold the batch
+	Owner    string   // who would be asked
+	Refused  []Refused
+	Lacking  []string // duties nobody stands for: grants would wait
+}
+
+// Refused is an occasion that could not be planned.
+type Refused struct {
+	Occasion onus.Occasion
+	Refusal  planning.Refusal
+}
+
+// PlanAll takes every waiting occasion, and every warrant whose time is up,
+// through the workflows that want it, and commits the batches. It gives what
+// it did. Nothing on any system is touched by it.
+func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, error) {
+	e.people.forget() // the roster may be another one since the last cycle
+	work, err := e.survey(ctx, roster)
+	if err != nil {
+		return nil, err
+	}
+	var done []Simulation
+	for _, w := range work.batches {
+		if len(w.lacking) == 0 {
+			if err := e.clearGroup(ctx, "owner of "+string(w.wf.Name)); err != nil {
+				return done, err
+			}
+		}
+		if len(w.lacking) > 0 && !w.wf.Leaver {
+			if err := e.openOwnerless(ctx, w); err != nil {
+				return done, err
+			}
+			done = append(done, w.simulation())
+			continue
+		}
+		for _, r := range w.refused {
+			if err := e.stopOccasion(ctx, w.wf, r); err != nil && !errors.Is(err, errMoved) {
+				return done, err
+			}
+		}
+		s := w.simulation()
+		if len(w.plans) > 0 {
+			b, err := e.release(ctx, w.wf, w.version, w.plans)
+			if err != nil && !errors.Is(err, errMoved) {
+				return done, err
+			}
+			s.Past = b.Past
+		}
+		done = append(done, s)
+	}
+	return done, e.settleUnwanted(ctx, work.unwanted)
+}
+
+// Simulate works out what PlanAll would do, and commits nothing.
+func (e *Engine) Simulate(ctx context.Context, roster Roster) ([]Simulation, error) {
+	work, err := e.survey(ctx, roster)
+	if err != nil {
+		return nil, err
+	}
+	var all []Simulation
+	for _, w := range work.batches {
+		s := w.simulation()
+		plans := make([]onus.Plan, len(w.plans))
+		for i, p := range w.plans {
+			plans[i] = p.plan
+		}
+		whole, systems := planning.Measure(plans...)
+		err := e.Store.View(ctx, func(r store.Reader) (err error) {
+			s.Past, s.Owner, err = e.past(ctx, r, w.wf, e.Now(), whole, systems)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// survey is one look at everything that waits.
+type survey struct {
+	batches  []*workload
+	unwanted []waiting
+}
+
+type waiting struct {
+	occasion onus.Occasion
+	event    string
+}
+
+type workload struct {
+	wf      *flow.Workflow
+	version int
+	plans   []planned
+	refused []refusedAt
+	lacking []string
+}
+
+type refusedAt struct {
+	waiting
+	refusal planning.Refusal
+	facts   planning.Facts
+}
+
+func (w *workload) simulation() Simulation {
+	s := Simulation{Workflow: w.wf.Name, Version: w.version, Lacking: w.lacking}
+	for _, p := range w.plans {
+		s.Plans = append(s.Plans, p.plan)
+	}
+	for _, r := range w.refused {
+		s.Refused = append(s.Refused, Refused{Occasion: r.occasion, Refusal: r.refusal})
+	}
+	return s
+}
+
+// survey plans everything that waits, in one snapshot.
+func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
+	var out survey
+	err := e.Store.View(ctx, func(r store.Reader) error {
+		out = survey{}
+		versions, err := e.versions(ctx, r)
+		if err != nil {
+			return err
+		}
+		loads := map[onus.WorkflowName]*workload{}
+		for _, name := range slices.Sorted(maps.Keys(e.Program.Workflows)) {
+			wf := e.Program.Workflows[name]
+			w := &workload{wf: wf, version: versions[name], lacking: unanswered(e.Program, wf, roster)}
+			loads[name] = w
+			out.batches = append(out.batches, w)
+		}
+		n := 0
+		for row, err := range r.Find(ctx, store.Is(store.Occasions.Name, "state", string(onus.Waiting))) {
+			if err != nil {
+				return err
+			}
+			if err := e.planOccasion(ctx, r, row, roster, &out); err != nil {
+				return err
+			}
+			if n++; n%1000 == 0 {
+				e.Progress("planned %d occasions", n)
+			}
+		}
+		if err := e.planExpiries(ctx, r, roster, loads); err != nil {
+			return err
+		}
+		out.batches = slices.DeleteFunc(out.batches, func(w *workload) bool { return len(w.plans)+len(w.refused) == 0 })
+		return nil
+	})
+	return out, err
+}
+
+// planOccasion puts one occasion to every workflow of its source.
+func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row, roster Roster, out *survey) error {
+	o, err := store.Occasions.Get(ctx, r, row.ID)
+	if err != nil {
+		return err
+	}
+	now := e.Now().UTC()
+	if now.Before(o.Due) {
+		return nil
+	}
+	at := waiting{occasion: o, event: row.Event}
+	f, err := e.facts(ctx, r, o, roster, now)
+	if err != nil {
+		return err
+	}
+	type take struct {
+		by   *workload
+		plan onus.Plan
+	}
+	var takes []take
+	wanted, held := false, false
+	for _, w := range out.batches {
+		if w.wf.Source != o.Source {
+			continue
+		}
+		wants, err := planning.Wants(w.wf, f)
+		if err != nil {
+			w.refused = append(w.refused, refusedAt{at, planning.Refusal{
+				Category: onus.Unresolvable, Message: fmt.Sprintf("%s could not decide whether it is concerned: %v", w.wf.Name, err),
+				Hint: "the record lacks something that the workflow's when looks at",
+			}, f})
+			return nil
+		}
+		if !wants {
+			continue
+		}
+		wanted = true
+		if len(w.lacking) > 0 && !w.wf.Leaver {
+			held = true // nobody answers for it: the occasion waits (rules 1 and 9)
+			w.plans = append(w.plans, planned{occasion: o, cause: row.Event})
+			continue
+		}
+		plan, refusal := planning.Plan(e.Program, w.wf, w.version, f)
+		if refusal != nil {
+			// One refusal stops the occasion: half of what it warrants is not given.
+			w.refused = append(w.refused, refusedAt{at, *refusal, f})
+			return nil
+		}
+		if len(plan.Changes) > 0 {
+			takes = append(takes, take{w, plan})
+		}
+	}
+	for i, t := range takes {
+		t.by.plans = append(t.by.plans, planned{occasion: o, cause: row.Event, plan: t.plan, settles: !held && i == len(takes)-1})
+	}
+	if len(takes) == 0 && !held && (wanted || !mayBeWantedLater(o, f.Identity)) {
+		out.unwanted = append(out.unwanted, at)
+	}
+	return nil
+}
+
+// mayBeWantedLater says whether a date can still make a workflow want an
+// occasion that none wants now: somebody is expected who has not begun.
+func mayBeWantedLater(o onus.Occasion, who onus.Identity) bool {
+	return who.State == onus.Expected && (o.Kind == onus.Joined || o.Kind == onus.Returned)
+}
+
+// planExpiries plans the end of every warrant whose time is up.
+func (e *Engine) planExpiries(ctx context.Context, r store.Reader, roster Roster, loads map[onus.WorkflowName]*workload) error {
+	now := e.Now().UTC()
+	due, err := store.Grants.Query(ctx, r, store.Query{Key: "until", To: store.Stamp(now)})
+	if err != nil {
+		return err
+	}
+	type of struct {
+		who onus.IdentityID
+		wf  onus.WorkflowName
+	}
+	seen := map[of]bool{}
+	for _, g := range due {
+		for _, warrant := range g.Warrants {
+			w := loads[warrant.Workflow]
+			k := of{g.Identity, warrant.Workflow}
+			if w == nil || seen[k] || !warrant.Ended.IsZero() || warrant.Until.IsZero() || warrant.Until.After(now) {
+				continue
+			}
+			seen[k] = true
+			row, _, err := r.Get(ctx, store.Grants.Name, store.GrantID(g))
+			if err != nil {
+				return err
+			}
+			o := onus.Occasion{ID: "expiry/" + store.GrantID(g), Kind: onus.DateArrived, Identity: g.Identity, Source: w.wf.Source}
+			f, err := e.facts(ctx, r, o, roster, now)
+			if err != nil {
+				return err
+			}
+			if plan := planning.Expire(e.Program, w.wf, w.version, f); len(plan.Changes) > 0 {
+				w.plans = append(w.plans, planned{occasion: o, cause: row.Event, plan: plan})
+			}
+		}
+	}
+	return nil
+}
+
+// stopOccasion records that an occasion could not be planned, as an
+// exception that keeps what the planner saw.
+func (e *Engine) stopOccasion(ctx context.Context, wf *flow.Workflow, r refusedAt) error {
+	return e.Store.Update(ctx, func(tx store.Tx) error {
+		o, row, err := store.Occasions.GetRow(ctx, tx, r.occasion.ID)
+		if err != nil {
+			return err
+		}
+		if row.Event != r.event {
+			return errMoved
+		}
+		o.State = onus.Stopped
+		ev, err := store.Occasions.Put(ctx, tx, ledger.Event{
+			Type: ledger.OccasionStopped, Actor: string(onus.Engine), Owner: e.people.id(ctx, tx, wf.Owner), Cause: row.Event,
+			Rule: string(r.refusal.Category), Workflow: string(wf.Name),
+		}, o)
+		if err != nil {
+			return err
+		}
+		return e.open(ctx, tx, onus.Exception{
+			ID: onus.ID("exc", "plan", o.ID, row.Event), Category: r.refusal.Category,
+			Group:   string(r.refusal.Category) + " " + string(wf.Name) + " " + r.refusal.Step,
+			Message: r.refusal.Message, Hint: r.refusal.Hint,
+			Route:  planning.RouteFor(e.Program, wf, r.refusal.Category, r.refusal.System),
+			Source: o.Source, Key: o.Key, Identity: o.Identity, Occasion: o.ID, Workflow: wf.Name, System: r.refusal.System,
+			Kept: kept(map[string]any{"occasion": o, "identity": r.facts.Identity, "accounts": r.facts.Accounts, "grants": r.facts.Grants}),
+		}, ev.ID)
+	})
+}
+
+// openOwnerless says that a workflow gives nothing while a duty of rule 1 has
+// nobody; its occasions wait.
+func (e *Engine) openOwnerless(ctx context.Context, w *workload) error {
+	lacking := strings.Join(w.lacking, ", ")
+	to := e.Program.Organisation.Escalation
+	if len(to) == 0 {
+		return onus.Errorf(onus.Invalid, "name the people of last resort in Organisation", "there is no escalation head to ask about %s", w.wf.Name)
+	}
+	return e.Store.Update(ctx, func(tx store.Tx) error {
+		cause := ""
+		if row, ok, err := tx.Get(ctx, store.WorkflowVersions.Name, string(w.wf.Name)); err != nil {
+			return err
+		} else if ok {
+			cause = row.Event
+		}
+		id, err := e.nextID(ctx, tx, "owner", string(w.wf.Name), lacking)
+		if err != nil {
+			return err
+		}
+		return e.open(ctx, tx, onus.Exception{
+			ID: id, Category: onus.OwnerMissing, Group: "owner of " + string(w.wf.Name),
+			Message: fmt.Sprintf("%s gives nothing: nobody active stands as %s; %d occasions wait", w.wf.Name, lacking, len(w.plans)),
+			Hint:    "name somebody on the roster in the definitions and start again with them; taking access from leavers goes on",
+			Route:   onus.Route{To: to[0], Within: w.wf.Default.Within, Then: to[1:]}, Workflow: w.wf.Name,
+		}, cause)
+	})
+}
+
+// settleUnwanted records the occasions that no workflow wants.
+func (e *Engine) settleUnwanted(ctx context.Context, all []waiting) error {
+	for chunk := range slices.Chunk(all, 500) {
+		err := e.Store.Update(ctx, func(tx store.Tx) error {
+			for _, w := range chunk {
+				o, row, err := store.Occasions.GetRow(ctx, tx, w.occasion.ID)
+				if err != nil {
+					return err
+				}
+				if row.Event != w.event {
+					continue // it moved on: the next cycle looks again
+				}
+				if _, err := e.settleOccasion(ctx, tx, o, "", row.Event, ""); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

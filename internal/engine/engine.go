@@ -1,0 +1,110 @@
+// Package engine carries plans out: it commits the intent, applies one
+// desired state at a time through a connector, reads back until the system
+// shows it, and stops at whatever cannot be confirmed. What is to be done is
+// decided by package planning; here it is done, retried, paused and resumed.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/connector"
+	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/source"
+)
+
+// Config is what an engine works with.
+type Config struct {
+	Store   store.Store
+	Program *flow.Program
+	Systems map[onus.SystemName]connector.Connector
+	Feeds   map[onus.SourceName]source.Source
+	Queue   Queue
+	Limit   Limiter // nil: no limits
+	Log     *slog.Logger
+
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error // returns ctx's error when it ends first
+	Retry Retry
+
+	// Progress is told what long work is doing; nil: nobody wants to know.
+	Progress func(format string, args ...any)
+}
+
+// Retry bounds how often a change is tried on a system that cannot be
+// reached or does not say what it did.
+type Retry struct {
+	Attempts int           // then it is an exception
+	First    time.Duration // the first wait; each further one doubles, with jitter
+	Longest  time.Duration
+	Inline   time.Duration // waits up to this keep their place; longer ones park the run
+}
+
+// PatientRetry is the default: a system may be away for a quarter of an hour.
+var PatientRetry = Retry{Attempts: 12, First: 250 * time.Millisecond, Longest: 2 * time.Minute, Inline: 2 * time.Second}
+
+// A Limiter holds every process to the rate that a system allows.
+type Limiter interface {
+	// Wait returns when one more request may be made.
+	Wait(ctx context.Context, system onus.SystemName) error
+}
+
+// Engine carries plans out. Its methods may be called concurrently.
+type Engine struct {
+	Config
+
+	people people
+}
+
+// New makes an engine. Pin must run before anything is planned.
+func New(c Config) (*Engine, error) {
+	if c.Store == nil || c.Program == nil || c.Queue == nil || c.Now == nil {
+		return nil, onus.Errorf(onus.Internal, "", "an engine needs a store, a program, a queue and a clock")
+	}
+	for name := range c.Program.Systems {
+		if c.Systems[name] == nil {
+			return nil, onus.Errorf(onus.Invalid, "", "system %s has no connector", name)
+		}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Sleep == nil {
+		c.Sleep = sleep
+	}
+	if c.Progress == nil {
+		c.Progress = func(string, ...any) {}
+	}
+	if c.Retry.Attempts == 0 {
+		c.Retry = PatientRetry
+	}
+	return &Engine{Config: c}, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// connectorOf gives a system's connector after its rate limit allowed one
+// more request.
+func (e *Engine) connectorOf(ctx context.Context, system onus.SystemName) (connector.Connector, error) {
+	c := e.Systems[system]
+	if c == nil {
+		return nil, &connector.Error{Kind: connector.Unsupported, Message: fmt.Sprintf("system %s is not in the definitions any more", system)}
+	}
+	if e.Limit == nil {
+		return c, nil
+	}
+	return c, e.Limit.Wait(ctx, system)
+}

@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/ledger"
+)
+
+// open records an exception and starts its clock. It fills in the assignee
+// and the deadline from the route. An exception that is open already stays as
+// it is: the same trouble met twice is one exception.
+func (e *Engine) open(ctx context.Context, tx store.Tx, x onus.Exception, cause string) error {
+	old, known, err := store.Exceptions.Lookup(ctx, tx, x.ID)
+	if err != nil || known && old.State == onus.ExceptionOpen {
+		return err
+	}
+	if x.Route.Within <= 0 {
+		x.Route.Within = time.Hour
+	}
+	x.State, x.Opened, x.Step = onus.ExceptionOpen, tx.Now(), 0
+	x.Assignee, x.Deadline = x.Route.At(0), tx.Now().Add(x.Route.Within)
+	_, err = store.Exceptions.Put(ctx, tx, ledger.Event{
+		Type: ledger.ExceptionOpened, Actor: string(onus.Engine), Owner: e.people.id(ctx, tx, x.Assignee), Cause: cause,
+		Rule: string(x.Category), Notes: map[string]string{"group": onus.DigestOf([]byte(x.Group)).Short()},
+	}, x)
+	if err != nil {
+		return err
+	}
+	return e.Queue.Enqueue(ctx, tx, Segment{Exception: x.ID, At: x.Deadline})
+}
+
+// Climb moves an exception whose clock ran out to the next person of its
+// route (rule 5). It never ends one: silence decides nothing (rule 6).
+func (e *Engine) Climb(ctx context.Context, id string) error {
+	return e.Store.Update(ctx, func(tx store.Tx) error {
+		x, row, err := store.Exceptions.GetRow(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if x.State != onus.ExceptionOpen || tx.Now().Before(x.Deadline) {
+			return nil
+		}
+		x.Step++
+		x.Assignee = x.Route.At(x.Step)
+		x.Deadline = tx.Now().Add(x.Route.Within)
+		_, err = store.Exceptions.Put(ctx, tx, ledger.Event{
+			Type: ledger.ExceptionClimbed, Actor: string(onus.Engine), Owner: e.people.id(ctx, tx, x.Assignee), Cause: row.Event,
+			Rule: string(x.Category),
+		}, x)
+		if err != nil {
+			return err
+		}
+		return e.Queue.Enqueue(ctx, tx, Segment{Exception: x.ID, At: x.Deadline})
+	})
+}
+
+// closeException ends an exception by a person's decision, or because a
+// fresh look found its cause gone (then decided is nil).
+func (e *Engine) closeException(ctx context.Context, tx store.Tx, x onus.Exception, row store.Row, state onus.ExceptionState, decided *onus.Decision) (ledger.Event, error) {
+	x.State, x.Closed, x.Decided = state, tx.Now(), decided
+	ev := ledger.Event{
+		Type: ledger.ExceptionClosed, Actor: string(onus.Engine), Owner: e.people.id(ctx, tx, x.Assignee), Cause: row.Event,
+		Rule: string(x.Category), Notes: map[string]string{"state": string(state)},
+	}
+	if decided != nil {
+		ev.Actor = string(decided.By)
+	}
+	return store.Exceptions.Put(ctx, tx, ev, x)
+}

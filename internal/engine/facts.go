@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/flow/expr"
+	"github.com/onus-id/onus/internal/planning"
+	"github.com/onus-id/onus/internal/store"
+)
+
+// A Roster knows the people who are active now.
+type Roster interface {
+	expr.People
+	flow.Roster
+}
+
+// facts gathers everything that planning may look at for one occasion, as it
+// stands in this snapshot.
+func (e *Engine) facts(ctx context.Context, r store.Reader, o onus.Occasion, roster Roster, now time.Time) (planning.Facts, error) {
+	f := planning.Facts{Now: now, Occasion: o, People: roster}
+	var err error
+	if f.Identity, err = store.Identities.Get(ctx, r, string(o.Identity)); err != nil {
+		return f, err
+	}
+	accounts, err := store.Accounts.Find(ctx, r, "identity", string(o.Identity))
+	if err != nil {
+		return f, err
+	}
+	f.Accounts = slices.DeleteFunc(accounts, func(a onus.Account) bool { return a.Gone })
+	if f.Grants, err = store.Grants.Find(ctx, r, "identity", string(o.Identity)); err != nil {
+		return f, err
+	}
+	if f.Manager, err = e.mailOf(ctx, r, f.Identity.Manager); err != nil {
+		return f, err
+	}
+	if f.Sponsor, err = e.mailOf(ctx, r, f.Identity.Sponsor); err != nil {
+		return f, err
+	}
+	f.AccountNamed = func(system onus.SystemName, name string) (onus.Account, bool) {
+		found, err := store.Accounts.Find(ctx, r, "name", string(system)+"/"+name)
+		if err != nil || len(found) == 0 {
+			// A look-up that fails here fails again where it matters: the
+			// before-image is read from the system itself.
+			return onus.Account{}, false
+		}
+		return found[0], true
+	}
+	return f, nil
+}
+
+// mailOf gives the mail of an active person named by record key or mail.
+func (e *Engine) mailOf(ctx context.Context, r store.Reader, key string) (string, error) {
+	if key == "" {
+		return "", nil
+	}
+	for _, by := range []store.Key{{Name: "key", Value: store.RecordID(e.Program.Organisation.People, key)}, {Name: "mail", Value: key}} {
+		found, err := store.Identities.Find(ctx, r, by.Name, by.Value)
+		if err != nil {
+			return "", err
+		}
+		for _, i := range found {
+			if i.State == onus.Active && i.Kind == onus.Person {
+				return i.Mail, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// amended lays what a person put right over the record of an occasion.
+func amended(o onus.Occasion, with map[string]string) onus.Occasion {
+	after := maps.Clone(o.After)
+	if after == nil {
+		after = onus.Attributes{}
+	}
+	maps.Copy(after, with)
+	o.After = after
+	return o
+}

@@ -1,0 +1,50 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/store"
+)
+
+// Handle does what a segment says; it is what a queue calls.
+func (e *Engine) Handle(ctx context.Context, s Segment) error {
+	if s.Exception != "" {
+		return e.Climb(ctx, s.Exception)
+	}
+	return e.AdvanceAll(ctx, s.Runs)
+}
+
+// WakeInterrupted enqueues the runs that were under way when the last process
+// ended. Their jobs may be marked as running by a process that is no more;
+// the rows of the runs decide, so one wake-up too many does no harm.
+func (e *Engine) WakeInterrupted(ctx context.Context) error {
+	if _, dialect := e.Store.Writer(); dialect != "sqlite" {
+		return nil // other processes may be at work on them; the queue rescues what a dead one left
+	}
+	return e.Store.Update(ctx, func(tx store.Tx) error {
+		ready, err := store.Runs.Find(ctx, tx, "state", string(onus.RunReady))
+		if err != nil {
+			return err
+		}
+		waiting, err := store.Runs.Find(ctx, tx, "state", string(onus.RunWaiting))
+		if err != nil {
+			return err
+		}
+		var ids []onus.RunID
+		for _, run := range ready {
+			ids = append(ids, run.ID)
+		}
+		for _, run := range waiting {
+			if !run.Wake.IsZero() && !run.Wake.After(tx.Now()) {
+				ids = append(ids, run.ID)
+			}
+		}
+		for _, s := range segments(ids) {
+			if err := e.Queue.Enqueue(ctx, tx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/planning"
+	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/ledger"
+)
+
+// onChange: a change that could not be made or confirmed.
+func (d *ruling) onChange(ctx context.Context) error {
+	run, row, err := store.Runs.GetRow(ctx, d.tx, string(d.x.Run))
+	if err != nil {
+		return err
+	}
+	if run.State.Ended() {
+		return d.cannot(fmt.Sprintf("its run ended meanwhile (%s)", run.State), "")
+	}
+	c, changeRow, err := store.Changes.GetRow(ctx, d.tx, string(d.x.Change))
+	if err != nil {
+		return err
+	}
+	switch d.order.Act {
+	case LookAgain, Amend:
+		return d.resume(ctx, run, row)
+	case Override:
+		c.State = onus.ChangeOverridden
+		if _, err := store.Changes.Put(ctx, d.tx, d.caused(ledger.ChangeOverridden, changeRow.Event), c); err != nil {
+			return err
+		}
+		d.says = "the run goes on without it; the change counts as overridden, never as confirmed"
+		return d.wake(ctx, run, row)
+	default:
+		d.says = "the run ends refused; what was confirmed before stays as it is"
+		return d.refuseRun(ctx, run, row)
+	}
+}
+
+// wake makes a run ready again.
+func (d *ruling) wake(ctx context.Context, run onus.Run, row store.Row) error {
+	run.State, run.Wake, run.Reason = onus.RunReady, time.Time{}, ""
+	if _, err := store.Runs.Put(ctx, d.tx, d.caused(ledger.RunResumed, row.Event), run); err != nil {
+		return err
+	}
+	return d.e.Queue.Enqueue(ctx, d.tx, Segment{Runs: []onus.RunID{run.ID}})
+}
+
+// refuseRun ends a run with everything in it that is not confirmed.
+func (d *ruling) refuseRun(ctx context.Context, run onus.Run, row store.Row) error {
+	if err := d.endChanges(ctx, run); err != nil {
+		return err
+	}
+	run.State, run.Ended, run.Reason = onus.RunRefused, d.tx.Now(), "refused by "+d.order.Person
+	if _, err := store.Runs.Put(ctx, d.tx, d.caused(ledger.RunEnded, row.Event), run); err != nil {
+		return err
+	}
+	return d.clearOthers(ctx, run.ID)
+}
+
+// endChanges refuses the changes of a run that are not ended, those that
+// have no row yet included.
+func (d *ruling) endChanges(ctx context.Context, run onus.Run) error {
+	changes, err := store.Changes.Find(ctx, d.tx, "run", string(run.ID))
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if c.State.Ended() {
+			continue
+		}
+		c.State = onus.ChangeRefused
+		if _, err := store.Changes.Put(ctx, d.tx, d.caused(ledger.ChangeRefused, ""), c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearOthers closes the other exceptions of a run that ended.
+func (d *ruling) clearOthers(ctx context.Context, run onus.RunID) error {
+	others, err := store.Exceptions.Find(ctx, d.tx, "run", string(run))
+	if err != nil {
+		return err
+	}
+	for _, x := range others {
+		if x.State != onus.ExceptionOpen || x.ID == d.x.ID {
+			continue
+		}
+		row, _, err := d.tx.Get(ctx, store.Exceptions.Name, x.ID)
+		if err != nil {
+			return err
+		}
+		if _, err := d.e.closeException(ctx, d.tx, x, row, onus.ExceptionCleared, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resume looks at the facts again. Where they still warrant what is left of
+// the plan, the run goes on; where they do not, a new run with the new plan
+// takes its place, and the difference is shown.
+func (d *ruling) resume(ctx context.Context, run onus.Run, row store.Row) error {
+	old, err := store.Plans.Get(ctx, d.tx, string(run.Plan))
+	if err != nil {
+		return err
+	}
+	changes, err := store.Changes.Find(ctx, d.tx, "run", string(run.ID))
+	if err != nil {
+		return err
+	}
+	rest := remaining(old, changes)
+	fresh, err := d.replan(ctx, run)
+	if err != nil {
+		return err
+	}
+	d.changed = planning.Diff(rest, fresh)
+	if len(d.changed) == 0 {
+		d.says = "the facts still warrant what is left of the plan; the run goes on"
+		return d.again(ctx, run, row, changes)
+	}
+	return d.supersede(ctx, run, row, fresh)
+}
+
+// remaining is what is left of a plan: the changes that have not ended, with
+// the accounts that the run itself has made meanwhile.
+func remaining(plan onus.Plan, changes []onus.Change) onus.Plan {
+	made := map[onus.SystemName]onus.AccountRef{}
+	ended := map[int]bool{}
+	for _, c := range changes {
+		ended[c.Index] = c.State.Ended()
+		if t := c.Planned.Target; c.State == onus.ChangeConfirmed && !t.IsGrant() {
+			made[t.System] = t.Account
+		}
+	}
+	rest := plan
+	rest.Changes = nil
+	for i, p := range plan.Changes {
+		if ended[i] {
+			continue
+		}
+		if p.Target.Account == "" {
+			p.Target.Account = made[p.Target.System]
+		}
+		rest.Changes = append(rest.Changes, p)
+	}
+	return rest
+}
+
+// again puts the stopped changes of a run back to where they were.
+func (d *ruling) again(ctx context.Context, run onus.Run, row store.Row, changes []onus.Change) error {
+	for _, c := range changes {
+		if c.State != onus.ChangeExcepted {
+			continue
+		}
+		c.State, c.Attempts, c.Error = onus.ChangePlanned, 0, ""
+		if c.Before != nil {
+			c.State = onus.ChangeIntended
+		}
+		if _, err := store.Changes.Put(ctx, d.tx, d.caused(ledger.ChangeRetried, ""), c); err != nil {
+			return err
+		}
+	}
+	if err := d.clearOthers(ctx, run.ID); err != nil {
+		return err
+	}
+	return d.wake(ctx, run, row)
+}
+
+// replan plans the run's occasion on the facts of now, with what an
+// amendment put right.
+func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
+	wf := d.e.Program.Workflows[run.Workflow]
+	if wf == nil {
+		return onus.Plan{}, d.cannot(fmt.Sprintf("workflow %s is not in the definitions any more", run.Workflow), "refuse it")
+	}
+	versions, err := d.e.versions(ctx, d.tx)
+	if err != nil {
+		return onus.Plan{}, err
+	}
+	o, known, err := store.Occasions.Lookup(ctx, d.tx, run.Occasion)
+	if err != nil {
+		return onus.Plan{}, err
+	}
+	if !known { // a date made the run: nothing of an occasion to look at
+		o = onus.Occasion{ID: run.Occasion, Kind: onus.DateArrived, Identity: run.Identity, Source: wf.Source}
+	}
+	who, err := store.Identities.Get(ctx, d.tx, string(run.Identity))
+	if err != nil {
+		return onus.Plan{}, err
+	}
+	o.After = who.Attributes
+	if d.order.Act == Amend {
+		o = amended(o, d.order.With)
+	}
+	f, err := d.e.facts(ctx, d.tx, o, d.roster, d.tx.Now())
+	if err != nil {
+		return onus.Plan{}, err
+	}
+	if !known {
+		return planning.Expire(d.e.Program, wf, versions[wf.Name], f), nil
+	}
+	plan, refusal := planning.Plan(d.e.Program, wf, versions[wf.Name], f)
+	if refusal != nil {
+		return plan, onus.Errorf(onus.Conflict, refusal.Hint, "it cannot be planned on the facts of now: %s", refusal.Message)
+	}
+	return plan, nil
+}
+
+// supersede ends a run in favour of one with a new plan.
+func (d *ruling) supersede(ctx context.Context, run onus.Run, row store.Row, plan onus.Plan) error {
+	if err := d.endChanges(ctx, run); err != nil {
+		return err
+	}
+	ended := run
+	ended.State, ended.Ended, ended.Reason = onus.RunSuperseded, d.tx.Now(), "planned again on fresh facts by "+d.order.Person
+	if _, err := store.Runs.Put(ctx, d.tx, d.caused(ledger.RunEnded, row.Event), ended); err != nil {
+		return err
+	}
+	if err := d.clearOthers(ctx, run.ID); err != nil {
+		return err
+	}
+	if len(plan.Changes) == 0 {
+		d.says = "on the facts of now nothing is left to do"
+		return nil
+	}
+	pe := d.caused(ledger.PlanMade, "")
+	pe.Workflow, pe.Inputs = fmt.Sprintf("%s@%d", plan.Workflow, plan.Version), []string{string(plan.Facts), string(plan.Program)}
+	made, err := store.Plans.Put(ctx, d.tx, pe, plan)
+	if err != nil {
+		return err
+	}
+	next := onus.Run{
+		ID:    onus.RunID(onus.ID("run", string(run.ID), d.event.ID, string(plan.Digest))),
+		State: onus.RunReady, Batch: run.Batch, Occasion: run.Occasion, Identity: run.Identity, Workflow: plan.Workflow,
+		Version: plan.Version, Plan: plan.Digest, Changes: len(plan.Changes), Began: d.tx.Now(),
+	}
+	re := d.caused(ledger.RunCreated, "")
+	re.Cause, re.Workflow = made.ID, pe.Workflow
+	if _, err := store.Runs.Put(ctx, d.tx, re, next); err != nil {
+		return err
+	}
+	d.says = fmt.Sprintf("the facts changed: run %s takes its place with a new plan", next.ID)
+	return d.e.Queue.Enqueue(ctx, d.tx, Segment{Runs: []onus.RunID{next.ID}})
+}

@@ -1,0 +1,362 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/planning"
+	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/ledger"
+)
+
+// live is a run as one segment sees it. What it holds was read or committed
+// by this segment; a row that somebody else moved meanwhile ends the segment.
+type live struct {
+	run     onus.Run
+	runRow  store.Row
+	plan    onus.Plan
+	changes []onus.Change
+	rows    []store.Row // of the changes; zero where there is none yet
+	image   *onus.Image // read for the change that is to be intended next
+	fresh   int         // the change that this segment itself intended; -1: none
+}
+
+// AdvanceAll takes several runs as far as they can go, side by side, so that
+// they share commits. A run that fails does not stop the others.
+func (e *Engine) AdvanceAll(ctx context.Context, ids []onus.RunID) error {
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex
+		errs []error
+	)
+	for _, id := range ids {
+		wg.Go(func() {
+			if err := e.Advance(ctx, id); err != nil {
+				mu.Lock()
+				errs = append(errs, fmt.Errorf("run %s: %w", id, err))
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// Advance takes a run as far as it can go: until it ends, waits for a person
+// or a time, or stops as an exception. Calling it again at any moment, by
+// anybody, is harmless.
+func (e *Engine) Advance(ctx context.Context, id onus.RunID) error {
+	l, err := e.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	switch l.run.State {
+	case onus.RunReady:
+	case onus.RunWaiting:
+		if !l.run.Wake.IsZero() && e.Now().Before(l.run.Wake) {
+			return nil
+		}
+	default:
+		return nil
+	}
+	if err := e.advance(ctx, l); !errors.Is(err, errMoved) {
+		return err
+	}
+	return nil
+}
+
+func (e *Engine) load(ctx context.Context, id onus.RunID) (*live, error) {
+	l := &live{fresh: -1}
+	err := e.Store.View(ctx, func(r store.Reader) (err error) {
+		if l.run, l.runRow, err = store.Runs.GetRow(ctx, r, string(id)); err != nil {
+			return err
+		}
+		if l.plan, err = store.Plans.Get(ctx, r, string(l.run.Plan)); err != nil {
+			return err
+		}
+		n := len(l.plan.Changes)
+		l.changes, l.rows = make([]onus.Change, n), make([]store.Row, n)
+		for i, p := range l.plan.Changes {
+			l.changes[i] = onus.Change{ID: changeID(id, i), Run: id, Index: i, State: onus.ChangePlanned, Planned: p, Identity: l.plan.Identity}
+		}
+		for row, err := range r.Find(ctx, store.Is(store.Changes.Name, "run", string(id))) {
+			if err != nil {
+				return err
+			}
+			c, row, err := store.Changes.GetRow(ctx, r, row.ID)
+			if err != nil {
+				return err
+			}
+			l.changes[c.Index], l.rows[c.Index] = c, row
+		}
+		return nil
+	})
+	return l, err
+}
+
+func changeID(run onus.RunID, index int) onus.ChangeID {
+	return onus.ChangeID(fmt.Sprintf("%s.%02d", run, index+1))
+}
+
+// A write records one thing in a transaction, and when that is committed
+// notes in live what became of it.
+type write func(ctx context.Context, tx store.Tx) (noted func(), err error)
+
+// commit makes writes durable together.
+func (e *Engine) commit(ctx context.Context, writes ...write) error {
+	var noted []func()
+	err := e.Store.Update(ctx, func(tx store.Tx) error {
+		noted = noted[:0]
+		for _, w := range writes {
+			n, err := w(ctx, tx)
+			if err != nil {
+				return err
+			}
+			noted = append(noted, n)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, n := range noted {
+		n()
+	}
+	return nil
+}
+
+// advance goes from change to change. What one connector call found is
+// committed together with the intent of the next change: a run of three
+// changes is four commits.
+func (e *Engine) advance(ctx context.Context, l *live) error {
+	var found []write
+	if held := e.hold(l); len(held) > 0 {
+		found = held
+	}
+	for {
+		i := l.next()
+		if i < 0 {
+			if e.isLeaver(l.run.Workflow) { // the last look may have to stop a change that is confirmed just now
+				if err := e.flush(ctx, &found); err != nil {
+					return err
+				}
+			}
+			end, err := e.finish(ctx, l)
+			if err != nil {
+				return err
+			}
+			return e.commit(ctx, append(found, end)...)
+		}
+		out, err := e.step(ctx, l, i, &found)
+		if err != nil {
+			return err
+		}
+		if out.wake.IsZero() {
+			continue
+		}
+		return e.commit(ctx, append(found, e.park(l, out.wake, out.why))...)
+	}
+}
+
+// next gives the index of the change to go on with, or -1. What was begun is
+// settled first; an exception pauses the rest but what the definition calls
+// independent.
+func (l *live) next() int {
+	paused := false
+	for i, c := range l.changes {
+		switch c.State {
+		case onus.ChangeIntended, onus.ChangeApplied:
+			return i
+		case onus.ChangeExcepted:
+			paused = true
+		case onus.ChangePlanned, onus.ChangeHeld, onus.ChangeConfirmed, onus.ChangeOverridden, onus.ChangeRefused:
+		}
+	}
+	for i, c := range l.changes {
+		if c.State == onus.ChangePlanned && l.unblocked(c) && (!paused || c.Planned.Independent) {
+			return i
+		}
+	}
+	return -1
+}
+
+// unblocked says whether everything that a change comes after is confirmed,
+// or was overridden by a person who answers for going on without it.
+func (l *live) unblocked(c onus.Change) bool {
+	for _, i := range c.Planned.After {
+		if s := l.changes[i].State; s != onus.ChangeConfirmed && s != onus.ChangeOverridden {
+			return false
+		}
+	}
+	return true
+}
+
+// hold parks the changes that need a person's approval; the rest goes on.
+func (e *Engine) hold(l *live) []write {
+	var writes []write
+	for i, c := range l.changes {
+		if c.State == onus.ChangePlanned && c.Planned.Approval != nil {
+			c.State = onus.ChangeHeld
+			writes = append(writes, e.putChange(l, i, c, ledger.ChangeHeld, nil))
+			l.changes[i].State = onus.ChangeHeld // so that next passes it over; the commit makes it durable
+		}
+	}
+	return writes
+}
+
+// putChange records the new state of a change, if it is still as this
+// segment knows it.
+func (e *Engine) putChange(l *live, i int, c onus.Change, typ ledger.Type, notes map[string]string) write {
+	return func(ctx context.Context, tx store.Tx) (func(), error) {
+		row, _, err := tx.Get(ctx, store.Changes.Name, string(c.ID))
+		if err != nil {
+			return nil, err
+		}
+		if row.Version != l.rows[i].Version {
+			return nil, errMoved
+		}
+		cause := row.Event
+		if cause == "" {
+			cause = l.runRow.Event
+		}
+		ev, err := store.Changes.Put(ctx, tx, e.event(ctx, tx, l, c, typ, cause, notes), c)
+		if err != nil {
+			return nil, err
+		}
+		version := row.Version + 1
+		return func() {
+			l.changes[i], l.rows[i] = c, store.Row{Version: version, Event: ev.ID}
+		}, nil
+	}
+}
+
+// event is the frame of every event about a change: who acted, who answers.
+func (e *Engine) event(ctx context.Context, r store.Reader, l *live, c onus.Change, typ ledger.Type, cause string, notes map[string]string) ledger.Event {
+	owner := c.Planned.Owners.Provisioning
+	if c.Planned.Verb.TakesAway() {
+		owner = c.Planned.Owners.Revocation
+	}
+	return ledger.Event{
+		Type: typ, Actor: string(onus.Engine), Owner: e.people.id(ctx, r, owner), Cause: cause,
+		Workflow: fmt.Sprintf("%s@%d", l.run.Workflow, l.run.Version), Rule: c.Planned.Step, Notes: notes,
+	}
+}
+
+// putRun records the new state of the run.
+func (e *Engine) putRun(l *live, run onus.Run, typ ledger.Type) write {
+	return func(ctx context.Context, tx store.Tx) (func(), error) {
+		row, _, err := tx.Get(ctx, store.Runs.Name, string(run.ID))
+		if err != nil {
+			return nil, err
+		}
+		if row.Version != l.runRow.Version {
+			return nil, errMoved
+		}
+		ev, err := store.Runs.Put(ctx, tx, ledger.Event{
+			Type: typ, Actor: string(onus.Engine), Owner: e.people.id(ctx, tx, l.plan.Owners.Workflow), Cause: l.lastEvent(),
+			Workflow: fmt.Sprintf("%s@%d", run.Workflow, run.Version), Notes: map[string]string{"state": string(run.State)},
+		}, run)
+		if err != nil {
+			return nil, err
+		}
+		return func() { l.run, l.runRow = run, store.Row{Version: row.Version + 1, Event: ev.ID} }, nil
+	}
+}
+
+// lastEvent is what led to the run's present state: the newest event of its
+// changes, or its own.
+func (l *live) lastEvent() string {
+	last := l.runRow.Event
+	for _, row := range l.rows {
+		if row.Event != "" {
+			last = row.Event
+		}
+	}
+	return last
+}
+
+// park makes a run wait for a time.
+func (e *Engine) park(l *live, wake time.Time, why string) write {
+	run := l.run
+	run.State, run.Wake, run.Reason = onus.RunWaiting, wake, why
+	put := e.putRun(l, run, ledger.RunWaiting)
+	return func(ctx context.Context, tx store.Tx) (func(), error) {
+		noted, err := put(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		return noted, e.Queue.Enqueue(ctx, tx, Segment{Runs: []onus.RunID{run.ID}, At: wake})
+	}
+}
+
+// finish works out how a run stands when there is nothing to go on with. A
+// run is done only when every change of it is confirmed (rule 4).
+func (e *Engine) finish(ctx context.Context, l *live) (write, error) {
+	count := map[onus.ChangeState]int{}
+	for _, c := range l.changes {
+		count[c.State]++
+	}
+	run := l.run
+	run.Wake, run.Reason = time.Time{}, ""
+	switch {
+	case count[onus.ChangeExcepted] > 0:
+		run.State, run.Reason = onus.RunExcepted, fmt.Sprintf("%d of %d changes stopped", count[onus.ChangeExcepted], len(l.changes))
+		return e.putRun(l, run, ledger.RunExcepted), nil
+	case count[onus.ChangeHeld] > 0:
+		run.State, run.Reason = onus.RunWaiting, fmt.Sprintf("%d of %d changes wait for approval", count[onus.ChangeHeld], len(l.changes))
+		return e.putRun(l, run, ledger.RunWaiting), nil
+	case count[onus.ChangeRefused] > 0:
+		run.State, run.Reason = onus.RunRefused, fmt.Sprintf("%d of %d changes were refused", count[onus.ChangeRefused], len(l.changes))
+	case count[onus.ChangeOverridden] > 0:
+		run.State, run.Reason = onus.RunOverridden, fmt.Sprintf("%d of %d changes were overridden, not confirmed", count[onus.ChangeOverridden], len(l.changes))
+	case count[onus.ChangeConfirmed] == len(l.changes):
+		run.State = onus.RunDone
+	default:
+		return nil, onus.Errorf(onus.Internal, "", "run %s has %d changes that nothing can move", run.ID, count[onus.ChangePlanned])
+	}
+	run.Ended = e.Now().UTC()
+	if run.State == onus.RunDone && e.isLeaver(run.Workflow) {
+		left, err := e.residual(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		if left != nil {
+			return left, nil
+		}
+	}
+	return e.putRun(l, run, ledger.RunEnded), nil
+}
+
+// stop opens the exception of a change that cannot go on, and keeps its state.
+func (e *Engine) stop(l *live, i int, c onus.Change, cat onus.Category, message, hint string) write {
+	c.State, c.Error = onus.ChangeExcepted, message
+	put := e.putChange(l, i, c, ledger.ChangeExcepted, map[string]string{"category": string(cat)})
+	return func(ctx context.Context, tx store.Tx) (func(), error) {
+		noted, err := put(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		row, _, err := tx.Get(ctx, store.Changes.Name, string(c.ID))
+		if err != nil {
+			return nil, err
+		}
+		wf := e.Program.Workflows[l.run.Workflow]
+		x := onus.Exception{
+			ID: onus.ID("exc", string(c.ID), row.Event), Category: cat,
+			Group:   fmt.Sprintf("%s %s %s %s", cat, c.Planned.Target.System, c.Planned.Step, l.run.Workflow),
+			Message: planning.Describe(c.Planned) + ": " + message, Hint: hint,
+			Identity: c.Identity, Occasion: l.run.Occasion, Workflow: l.run.Workflow, Batch: l.run.Batch, Run: l.run.ID, Change: c.ID,
+			System: c.Planned.Target.System, Plan: l.run.Plan, Kept: kept(c),
+		}
+		if wf != nil {
+			x.Route = planning.RouteFor(e.Program, wf, cat, c.Planned.Target.System)
+		} else if heads := e.Program.Organisation.Escalation; len(heads) > 0 {
+			x.Route = onus.Route{To: heads[0], Then: heads[1:]} // the workflow is gone from the definitions
+		}
+		return noted, e.open(ctx, tx, x, row.Event)
+	}
+}
