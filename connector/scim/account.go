@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/connector"
 )
-
-func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
 
 func refusalOf(err error) (*refusal, bool) {
 	var r *refusal
@@ -47,7 +44,7 @@ func (c *Connector) fetch(ctx context.Context, where, id string) (resource, stri
 	if got := a.body.text("id"); got != id {
 		return nil, "", unreadable(path, fmt.Sprintf("the answer is about the id %q", got))
 	}
-	return a.body, versionOf(a), nil
+	return a.body, versionOf(a.body), nil
 }
 
 // reallyNotFound tells a resource that is not there from an address that is
@@ -64,14 +61,10 @@ func (c *Connector) reallyNotFound(ctx context.Context, where string, err error)
 	return err
 }
 
-// versionOf gives the version that If-Match wants: the entity tag of the
-// answer, which RFC 7644 repeats in meta.version.
-func versionOf(a answer) string {
-	if v := a.body.object("meta").text("version"); v != "" {
-		return v
-	}
-	return a.etag
-}
+// versionOf gives the version of a resource (RFC 7644, section 3.14). The
+// entity tag in the HTTP header is none: web frameworks hash every answer for
+// caches, and heed no If-Match.
+func versionOf(r resource) string { return r.object("meta").text("version") }
 
 // enabled reads active. A server that does not say counts as letting it in.
 func enabled(user resource) bool {

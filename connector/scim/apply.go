@@ -12,14 +12,6 @@ import (
 
 // Apply makes one desired state true, after a read that shows that it is not.
 func (c *Connector) Apply(ctx context.Context, want connector.Desired) (connector.Result, error) {
-	result, err := c.apply(ctx, want)
-	if err != nil {
-		return connector.Result{}, err
-	}
-	return result, nil
-}
-
-func (c *Connector) apply(ctx context.Context, want connector.Desired) (connector.Result, error) {
 	if want.Target.IsGrant() {
 		switch want.Verb {
 		case onus.EnsurePresent:
@@ -188,6 +180,9 @@ func (c *Connector) post(ctx context.Context, want connector.Desired) (connector
 		}
 	}
 	a, err := c.write(ctx, http.MethodPost, users, user, "")
+	if err != nil && connector.KindOf(err) == connector.NotFound {
+		return connector.Result{}, &connector.Error{Kind: connector.Invalid, Op: "apply", Message: "POST " + users + ": there is no such address; is the setting url the SCIM address?", Err: err}
+	}
 	if err != nil {
 		return connector.Result{}, err
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/onus-id/onus/internal/rig"
 )
 
-
 // What the targets can be tried on: both can page, rename, nest groups, cut,
 // lie and throttle; a login and a live session exist on neither, for SCIM has
 // none. Versions (stale version is a conflict): scimdir has entity tags,

@@ -105,10 +105,24 @@ func (c *Connector) holds(ctx context.Context, user resource) ([]onus.Held, erro
 		return nil, err
 	}
 	holds, err := holdings(ctx, user.text("id"), of)
+	if cannotFilter(err) {
+		// The filter worked when it was tried. Some servers stumble over it
+		// only once a group is empty.
+		c.trust(untrusted)
+		if of, err = c.allParents(ctx); err == nil {
+			holds, err = holdings(ctx, user.text("id"), of)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	return shown(user, holds), nil
+}
+
+func (c *Connector) trust(t filterTrust) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.members = t
 }
 
 // allParents lists every group with its members.
@@ -167,9 +181,7 @@ func (c *Connector) parents(ctx context.Context) (parents, error) {
 			return nil, err
 		}
 		trust = found
-		c.mu.Lock()
-		c.members = trust
-		c.mu.Unlock()
+		c.trust(found)
 	}
 	if trust != trusted {
 		return c.allParents(ctx)
@@ -237,7 +249,7 @@ func (c *Connector) Scan(ctx context.Context, yield func(connector.Account) erro
 		if err != nil {
 			return err
 		}
-		return yield(accountOf(user, versionOf(answer{body: user}), shown(user, holds)))
+		return yield(accountOf(user, versionOf(user), shown(user, holds)))
 	})
 	return err == nil, err
 }

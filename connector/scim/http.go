@@ -16,11 +16,8 @@ import (
 	"github.com/onus-id/onus/connector"
 )
 
-// answer is what the server said.
-type answer struct {
-	body resource // nil where there was none
-	etag string
-}
+// answer is what the server said; the body is nil where there was none.
+type answer struct{ body resource }
 
 // read asks, and changes nothing.
 func (c *Connector) read(ctx context.Context, path string, query url.Values) (answer, error) {
@@ -72,13 +69,13 @@ func (c *Connector) do(ctx context.Context, method, path string, query url.Value
 	case len(data) > maxAnswer:
 		return answer{}, r.fail(r.unclear(connector.Invalid), nil, "the answer is larger than %d MiB", maxAnswer>>20)
 	case len(bytes.TrimSpace(data)) == 0:
-		return answer{etag: response.Header.Get("ETag")}, nil
+		return answer{}, nil
 	}
 	decoded, err := decode(data)
 	if err != nil {
 		return answer{}, r.fail(r.unclear(connector.Invalid), err, "the answer is no SCIM resource (content type %.60q); is the setting url the SCIM address?", response.Header.Get("Content-Type"))
 	}
-	return answer{body: decoded, etag: response.Header.Get("ETag")}, nil
+	return answer{body: decoded}, nil
 }
 
 func (r *call) request(ctx context.Context, query url.Values, body any, match string) (*http.Request, error) {

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/onus-id/onus/connector"
 )
@@ -19,6 +20,10 @@ const (
 // listPage reads one ListResponse (RFC 7644, section 3.4.2) and its total.
 func (c *Connector) listPage(ctx context.Context, where string, query url.Values) ([]resource, int, error) {
 	a, err := c.read(ctx, where, query)
+	if err != nil && connector.KindOf(err) == connector.NotFound {
+		// No list is not an empty list, and nobody in it is not proven gone.
+		return nil, 0, &connector.Error{Kind: connector.Invalid, Op: "scan", Message: "GET " + where + ": there is no such list; is the setting url the SCIM address?", Err: err}
+	}
 	if err != nil {
 		return nil, 0, err
 	}
@@ -164,7 +169,7 @@ func (c *Connector) collect(ctx context.Context, where, attribute, value string,
 		switch got := r.text(attribute); {
 		case got == value:
 			exact = append(exact, r)
-		case equalFold(got, value):
+		case strings.EqualFold(got, value):
 			folded = append(folded, r)
 		}
 		return nil
@@ -175,5 +180,5 @@ func (c *Connector) collect(ctx context.Context, where, attribute, value string,
 // cannotFilter says whether the server refused the filter, not the request.
 func cannotFilter(err error) bool {
 	why, ok := refusalOf(err)
-	return ok && (why.scimType == "invalidFilter" || slices.Contains([]int{400, 403, 501}, why.status) && connector.KindOf(err) != connector.Denied)
+	return ok && (why.scimType == "invalidFilter" || why.status == http.StatusBadRequest || why.status == http.StatusNotImplemented)
 }
