@@ -158,7 +158,7 @@ func otherPath(s *subject) {
 		s.Errorf("the access is left through %q, the verdict names %q", via, v.Residual)
 	}
 	// Asking again does not pretend either.
-	_, _ = s.c.Apply(s.Context(), want) //nolint:errcheck // only the verdict after it matters
+	_, _ = s.c.Apply(s.Context(), want) // only the verdict after it matters
 	s.verify(want, false)
 }
 

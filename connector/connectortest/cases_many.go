@@ -157,7 +157,7 @@ func (s *subject) through(r *rand.Rand, m model, name, entitlement string) {
 func (s *subject) step(m model, name string, want connector.Desired) connector.Outcome {
 	now := m[name]
 	entitlement := want.Target.Entitlement
-	done := false
+	var done bool
 	switch {
 	case want.Target.IsGrant():
 		done = slices.Contains(now.Holds, entitlement) == (want.Verb == onus.EnsurePresent)

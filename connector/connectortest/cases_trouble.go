@@ -184,7 +184,7 @@ func lie(s *subject) {
 		target.LieOnNextWrite(s.T)
 		// To find out by itself is better than to be taken in.
 		if _, err := s.c.Apply(s.Context(), want); err != nil {
-			typed(s.T, err)
+			_ = typed(s.T, err)
 		}
 		s.verify(want, false)
 		s.apply(want, connector.Wrote)
@@ -203,7 +203,12 @@ func throttled(s *subject) {
 	want := grant(onus.EnsurePresent, ref, name, s.a)
 	before := time.Now() //nolint:forbidigo // the provider's clock is the real one
 	target.ThrottleNext(s.T, 2*time.Second)
-	e := s.refused(want, connector.Throttled)
+	_, err := s.c.Apply(s.Context(), want)
+	if err == nil {
+		s.Fatal("the provider refused, and the connector says that it did not")
+	}
+	s.kind(err, connector.Throttled)
+	e := typed(s.T, err)
 	if wait := e.Until.Sub(before); wait < time.Second || wait > 10*time.Second {
 		s.Errorf("told to wait 2s, the connector says %v", wait)
 	}

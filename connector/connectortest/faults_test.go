@@ -76,8 +76,10 @@ func TestSlowWritesShowAfterReadsAndTime(t *testing.T) {
 		}
 		return v.Holds
 	}
-	if visible() || visible() || visible() {
-		t.Error("shown before the minute is over")
+	for range 3 {
+		if visible() {
+			t.Error("shown before the minute is over")
+		}
 	}
 	now = now.Add(time.Minute)
 	if !visible() {
@@ -192,9 +194,10 @@ func TestEffectsNameWhoCausedThem(t *testing.T) {
 	if n, err := f.EndSessions(t.Context(), f.Access()["ana"].Ref); n != 1 || err != nil {
 		t.Errorf("ended %d sessions, %v", n, err)
 	}
-	var got []string
-	for _, e := range f.Effects() {
-		got = append(got, e.By+" "+string(e.Verb)+" "+e.Entitlement)
+	effects := f.Effects()
+	got := make([]string, len(effects))
+	for i, e := range effects {
+		got[i] = e.By + " " + string(e.Verb) + " " + e.Entitlement
 	}
 	want := []string{"oracle present ", "connector present group:alpha", "connector disabled ", "connector  "}
 	if !slices.Equal(got, want) {

@@ -40,15 +40,15 @@ const (
 )
 
 // NewProxy listens on loopback and forwards to backend ("127.0.0.1:389").
-func NewProxy(t testing.TB, backend string) *Proxy {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+func NewProxy(tb testing.TB, backend string) *Proxy {
+	tb.Helper()
+	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	p := &Proxy{listener: l, backend: backend, done: make(chan struct{}), conns: map[net.Conn]bool{}}
 	p.wg.Go(p.accept)
-	t.Cleanup(p.close)
+	tb.Cleanup(p.close)
 	return p
 }
 
@@ -237,7 +237,7 @@ func (l *link) answers() {
 		}
 		l.mu.Unlock()
 		if left >= 0 && n > left {
-			_, _ = l.client.Write(buf[:left]) //nolint:errcheck // it is cut next
+			_, _ = l.client.Write(buf[:left]) // it is cut next
 			return
 		}
 		if _, err := l.client.Write(buf[:n]); err != nil {

@@ -140,23 +140,22 @@ func (s *subject) apply(want connector.Desired, outcome connector.Outcome) conne
 }
 
 // refused applies what must fail with one of these kinds.
-func (s *subject) refused(want connector.Desired, kinds ...connector.Kind) *connector.Error {
+func (s *subject) refused(want connector.Desired, kinds ...connector.Kind) {
 	s.Helper()
 	r, err := s.c.Apply(s.Context(), want)
 	if err == nil {
 		s.Fatalf("apply %s %+v ended as %q, want an error of kind %v", want.Verb, want.Target, r.Outcome, kinds)
 	}
-	return s.kind(err, kinds...)
+	s.kind(err, kinds...)
 }
 
 // kind checks the kind of an error.
-func (s *subject) kind(err error, kinds ...connector.Kind) *connector.Error {
+func (s *subject) kind(err error, kinds ...connector.Kind) {
 	s.Helper()
 	e := typed(s.T, err)
 	if !slices.Contains(kinds, e.Kind) {
 		s.Fatalf("the error %q is of kind %s, want one of %v", e.Message, e.Kind, kinds)
 	}
-	return e
 }
 
 // verify waits, no longer than the system may take to settle, until the

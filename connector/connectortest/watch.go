@@ -34,12 +34,13 @@ func (w watched) look(err error) {
 	if err == nil {
 		return
 	}
-	typed(w.t, err)
+	_ = typed(w.t, err)
 	// The whole chain counts: causes go to the log.
-	text := fmt.Sprintf("%v %+v %#v", err, err, err)
+	texts := []string{fmt.Sprintf("%v %+v %#v", err, err, err)}
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
-		text += " " + cause.Error()
+		texts = append(texts, cause.Error())
 	}
+	text := strings.Join(texts, " ")
 	for _, secret := range w.secrets {
 		if strings.Contains(text, secret) {
 			w.t.Errorf("an error holds a secret: %s", strings.ReplaceAll(text, secret, "***"))

@@ -49,7 +49,7 @@ func (d *directory) checkVerb(want connector.Desired) error {
 		case hidden(name, d.is):
 			return &connector.Error{Kind: connector.Invalid, Op: "apply", Message: fmt.Sprintf("the attribute %s is not set by a workflow", name)}
 		case strings.EqualFold(name, d.set.rdn) && len(values(value)) != 1:
-			return &connector.Error{Kind: connector.Invalid, Op: "apply", Message: fmt.Sprintf("an account has one name: %s", name)}
+			return &connector.Error{Kind: connector.Invalid, Op: "apply", Message: "an account has one name: " + name}
 		}
 	}
 	return nil

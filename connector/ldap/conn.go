@@ -35,14 +35,14 @@ type conn struct {
 
 	wire *wire
 	is   dialect
-	ctx  context.Context //nolint:containedctx // of the call that holds the connection; see pool.with
+	why  func() error // tells whether the call that holds the connection has run out of time
 }
 
 // search runs one search.
 func (c *conn) search(op string, r *ldap.SearchRequest) (*ldap.SearchResult, error) {
 	found, err := c.Search(r)
 	if err != nil {
-		return found, c.is.typed(c.ctx, op, "search below "+r.BaseDN, err, false)
+		return found, c.is.typed(c.why(), op, "search below "+r.BaseDN, err, false)
 	}
 	return found, nil
 }
@@ -51,7 +51,7 @@ func (c *conn) search(op string, r *ldap.SearchRequest) (*ldap.SearchResult, err
 func (c *conn) write(doing string, do func() error) error {
 	before := c.wire.sent.Load()
 	err := do()
-	return c.is.typed(c.ctx, "apply", doing, err, c.wire.sent.Load() > before)
+	return c.is.typed(c.why(), "apply", doing, err, c.wire.sent.Load() > before)
 }
 
 // pool keeps bound connections for the next call.
@@ -93,7 +93,7 @@ func (p *pool) withoutLimit(ctx context.Context, op string, do func(c *conn) err
 	if err != nil {
 		return err
 	}
-	c.ctx = ctx
+	c.why = ctx.Err
 	stop := context.AfterFunc(ctx, func() { _ = c.wire.Close() }) // cut
 	err = do(c)
 	if !stop() || c.IsClosing() {
@@ -157,7 +157,7 @@ func (p *pool) dial(ctx context.Context, op string, bind func(c *ldap.Conn) erro
 	if err != nil {
 		return nil, fail(connector.Transient, "the directory at "+p.set.addr+" cannot be reached", err)
 	}
-	c := &conn{wire: &wire{Conn: raw}, is: openLDAP, ctx: ctx}
+	c := &conn{wire: &wire{Conn: raw}, is: openLDAP, why: ctx.Err}
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() }) // cut
 	defer stop()
 	var transport net.Conn = c.wire
@@ -186,7 +186,7 @@ func (p *pool) dial(ctx context.Context, op string, bind func(c *ldap.Conn) erro
 		if errors.As(err, &e) {
 			return nil, e
 		}
-		return nil, c.is.typed(ctx, op, "log in as "+p.set.bindDN, err, false)
+		return nil, c.is.typed(ctx.Err(), op, "log in as "+p.set.bindDN, err, false)
 	}
 	return c, nil
 }

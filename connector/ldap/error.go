@@ -1,7 +1,6 @@
 package ldap
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -55,9 +54,9 @@ var hints = map[uint16]string{
 	ldap.LDAPResultReferral:           "the entry is on another server",
 }
 
-// typed gives an error of go-ldap its kind. wrote says that a write may have
-// reached the server.
-func (is dialect) typed(ctx context.Context, op, doing string, err error, wrote bool) error {
+// typed gives an error of go-ldap its kind. late is why the call was cut, if
+// it was; wrote says that a write may have reached the server.
+func (is dialect) typed(late error, op, doing string, err error, wrote bool) error {
 	if err == nil {
 		return nil
 	}
@@ -68,8 +67,8 @@ func (is dialect) typed(ctx context.Context, op, doing string, err error, wrote 
 	var le *ldap.Error
 	if !errors.As(err, &le) || le.ResultCode >= ldap.ErrorNetwork && le.ResultCode <= ldap.ErrorMalformedPacket {
 		what := "the connection to the directory dropped"
-		if cause := ctx.Err(); cause != nil {
-			what, err = "the directory did not answer in time", cause
+		if late != nil {
+			what, err = "the directory did not answer in time", late
 		}
 		return &connector.Error{Kind: lost, Op: op, Message: doing + ": " + what, Err: err}
 	}

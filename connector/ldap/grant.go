@@ -83,7 +83,7 @@ func (d *directory) takeOut(c *conn, g group, dn string) error {
 	case d.set.placeholder == "":
 		return &connector.Error{Kind: connector.Constraint, Op: "apply", Message: fmt.Sprintf("%s is the last member of %s, which must have one; set placeholder to the DN that may stand in", dn, g.dn), Err: err}
 	case sameDN(dn) == sameDN(d.set.placeholder):
-		return &connector.Error{Kind: connector.Constraint, Op: "apply", Message: fmt.Sprintf("the placeholder is the last member of %s", g.dn), Err: err}
+		return &connector.Error{Kind: connector.Constraint, Op: "apply", Message: "the placeholder is the last member of " + g.dn, Err: err}
 	}
 	// The server carried nothing of the first request out.
 	return d.change(c, g, func(r *ldap.ModifyRequest) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -234,9 +235,9 @@ func TestGroupsInACircleEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []string
-	for _, h := range a.Holds {
-		got = append(got, fmt.Sprint(h.Entitlement, " ", h.Path, " ", h.Via))
+	got := make([]string, len(a.Holds))
+	for i, h := range a.Holds {
+		got[i] = fmt.Sprint(h.Entitlement, " ", h.Path, " ", h.Via)
 	}
 	if want := []string{"group:one direct ", "group:two inherited group:one"}; !slices.Equal(got, want) {
 		t.Errorf("holds %q, want %q", got, want)
@@ -416,10 +417,7 @@ func TestSettingsAreChecked(t *testing.T) {
 		"peeple_base=ou=people":             `no setting "peeple_base"`,
 		"account_classes=person, posixUser": "",
 	} {
-		given := map[string]string{}
-		for k, v := range good {
-			given[k] = v
-		}
+		given := maps.Clone(good)
 		if k, v, ok := strings.Cut(change, "="); ok {
 			given[k] = v
 		}

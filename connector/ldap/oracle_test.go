@@ -137,11 +137,7 @@ func (g *target) groupDN(entitlement string) string {
 
 func (g *target) group(t *testing.T, name string, members ...string) {
 	t.Helper()
-	ldif := "dn: " + g.groupDN(name) + "\nobjectClass: groupOfNames\n"
-	for _, m := range members {
-		ldif += "member: " + m + "\n"
-	}
-	g.load(t, ldif)
+	g.load(t, "dn: "+g.groupDN(name)+"\nobjectClass: groupOfNames\nmember: "+strings.Join(members, "\nmember: ")+"\n")
 }
 
 func (g *target) Connector() connector.Connector { return g.c }
@@ -261,11 +257,10 @@ func (g *target) LieOnNextWrite(*testing.T) { g.liar.lie() }
 func (g *target) CreatePastPage(t *testing.T) []string {
 	t.Helper()
 	var ldif strings.Builder
-	var names []string
-	for i := range 1203 {
-		name := fmt.Sprintf("many%d", i)
-		names = append(names, name)
-		ldif.WriteString(g.person(name))
+	names := make([]string, 1203)
+	for i := range names {
+		names[i] = fmt.Sprintf("many%d", i)
+		ldif.WriteString(g.person(names[i]))
 	}
 	g.load(t, ldif.String())
 	return names

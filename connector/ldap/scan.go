@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -41,13 +42,8 @@ func (d *directory) paged(c *conn, op string, r *ldap.SearchRequest, yield func(
 
 // page gets one page, within the time-out.
 func (d *directory) page(c *conn, op string, r *ldap.SearchRequest) (*ldap.SearchResult, error) {
-	outer := c.ctx
-	ctx, cancel := context.WithTimeout(outer, d.set.timeout)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = c.wire.Close() }) // cut
-	defer stop()
-	c.ctx = ctx
-	defer func() { c.ctx = outer }()
+	timer := time.AfterFunc(d.set.timeout, func() { _ = c.wire.Close() }) // cut
+	defer timer.Stop()
 	return c.search(op, r)
 }
 
@@ -106,9 +102,10 @@ func (d *directory) memberships(c *conn) (above func(dn string) []group, err err
 		return nil, err
 	}
 	return func(dn string) []group {
-		var found []group
-		for _, i := range listed[sameDN(dn)] {
-			found = append(found, groups[i])
+		indices := listed[sameDN(dn)]
+		found := make([]group, len(indices))
+		for i, index := range indices {
+			found[i] = groups[index]
 		}
 		return found
 	}, nil

@@ -139,7 +139,7 @@ func (r *reader) truth(name string) bool {
 // address reads url, ca_file and cleartext. The password goes in the clear
 // to this machine only, unless that was asked for.
 func (r *reader) address(s *settings) {
-	given, ca, clear := r.text("url", ""), r.text("ca_file", ""), r.truth("cleartext")
+	given, ca, cleartext := r.text("url", ""), r.text("ca_file", ""), r.truth("cleartext")
 	u, err := url.Parse(given)
 	if err != nil || u.Hostname() == "" || u.Scheme != "ldap" && u.Scheme != "ldaps" {
 		r.fault("the setting url is not ldap://HOST or ldaps://HOST")
@@ -164,7 +164,7 @@ func (r *reader) address(s *settings) {
 	}
 	ip := net.ParseIP(u.Hostname())
 	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if !s.implicitTLS && !s.startTLS && !local && !clear {
+	if !s.implicitTLS && !s.startTLS && !local && !cleartext {
 		r.fault("the password would go to %s in the clear: use ldaps:// or start_tls, or set cleartext to true", u.Hostname())
 	}
 	s.tls = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}

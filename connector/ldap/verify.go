@@ -126,9 +126,10 @@ func verifyAccount(e entry, want connector.Desired) connector.Verdict {
 	case onus.EnsureAbsent:
 		v.Evidence = e.DN + " is there"
 	case onus.EnsurePresent, onus.EnsureAttributes:
-		var other []string
-		for _, change := range attributeChanges(e, want.Attributes) {
-			other = append(other, change.Type)
+		changes := attributeChanges(e, want.Attributes)
+		other := make([]string, len(changes))
+		for i, change := range changes {
+			other[i] = change.Type
 		}
 		v.Holds = len(other) == 0
 		v.Evidence = e.DN + " is there by fresh read, with these attributes"
