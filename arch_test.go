@@ -33,8 +33,8 @@ var house = []room{
 	{"internal/reconcile", "onus"},
 
 	{"internal/store", "onus ledger"},
-	{"internal/store/storetest", "onus ledger internal/store"},
 	{"internal/store/sqlstore", "onus ledger internal/store"},
+	{"internal/store/storetest", "onus ledger internal/store internal/store/sqlstore"},
 	{"internal/store/sqlite", "onus ledger internal/store internal/store/sqlstore"},
 	{"internal/store/postgres", "onus ledger internal/store internal/store/sqlstore"},
 
@@ -44,7 +44,7 @@ var house = []room{
 	{"internal/attribution", "onus ledger internal/flow/expr internal/flow internal/planning internal/store"},
 
 	{"internal/server", "onus ledger connector connector/ldap connector/postgres connector/scim connector/sqlapp " +
-		"source source/csv source/sql internal/flow/expr internal/flow internal/planning internal/flowtest internal/reconcile " +
+		"source source/csv source/sql internal/flow/expr internal/flow internal/flow/starter internal/planning internal/flowtest internal/reconcile " +
 		"internal/store internal/store/sqlstore internal/store/sqlite internal/store/postgres " +
 		"internal/intake internal/engine internal/engine/riverqueue internal/attribution"},
 
@@ -71,7 +71,7 @@ var (
 		"internal/engine/riverqueue": "internal/store/sqlite internal/store/postgres",
 		"internal/attribution":       "internal/engine internal/engine/riverqueue internal/store/sqlite source/csv",
 		"internal/intake":            "source/csv internal/store/sqlite",
-		"internal/demo/company":      "source/csv internal/planning",
+		"internal/demo/company":      "source/csv internal/planning connector/ldap connector/postgres connector/scim connector/sqlapp",
 		"internal/bench":             everything,
 		"internal/demo":              everything,
 		"internal/cli":               everything,

@@ -16,7 +16,7 @@ type Setup struct {
 	Real         bool   // on an LDAP directory and PostgreSQL, not on the embedded SCIM directory and SQL application
 	Operator     string // the operating-system user who acts as an escalation head
 	DirectoryURL string // of corp-directory
-	LedgerURL    string // of finance-ledger
+	Ledger       string // of finance-ledger: the SQL application's file, or an address of PostgreSQL
 	Secrets      string // folder of the files directory-token and directory-password
 }
 
@@ -31,7 +31,7 @@ const (
 func Definitions(s Setup) ([]flow.File, error) {
 	fill := strings.NewReplacer(
 		"${operator}", quoted(s.Operator), "${directory_url}", quoted(s.DirectoryURL),
-		"${ledger_url}", quoted(s.LedgerURL), "${secrets}", quoted(s.Secrets),
+		"${ledger}", quoted(s.Ledger), "${secrets}", quoted(s.Secrets),
 	)
 	var files []flow.File
 	err := fs.WalkDir(folders, "definitions", func(path string, d fs.DirEntry, err error) error {

@@ -6,14 +6,20 @@ import (
 	"testing"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/connector"
+	"github.com/onus-id/onus/connector/ldap"
+	"github.com/onus-id/onus/connector/postgres"
+	"github.com/onus-id/onus/connector/scim"
+	"github.com/onus-id/onus/connector/sqlapp"
 	"github.com/onus-id/onus/internal/demo/company"
+	"github.com/onus-id/onus/internal/demo/ledgerapp"
 	"github.com/onus-id/onus/internal/flow"
 )
 
 func setup(onReal bool) company.Setup {
-	s := company.Setup{Real: onReal, Operator: "root", DirectoryURL: "http://127.0.0.1:8460/scim/v2", LedgerURL: "http://127.0.0.1:8461", Secrets: "/demo/it's secret"}
+	s := company.Setup{Real: onReal, Operator: "root", DirectoryURL: "http://127.0.0.1:8460/scim/v2", Ledger: "/demo/ledger.db", Secrets: "/demo/it's secret"}
 	if onReal {
-		s.DirectoryURL, s.LedgerURL = "ldap://127.0.0.1:3890", "postgres://onus@127.0.0.1:5433/ledger"
+		s.DirectoryURL, s.Ledger = "ldap://127.0.0.1:3890", "postgres://onus@127.0.0.1:5433/ledger"
 	}
 	return s
 }
@@ -143,5 +149,51 @@ func TestNothingIsLeftOpen(t *testing.T) {
 	}
 	if got := program.Organisation.Operators["root"]; got != "noor.haddad@acme.example" {
 		t.Errorf("root acts as %q", got)
+	}
+}
+
+// The SQL application is told about in the words of its own author.
+func TestTheLedgerIsToldAboutAsItsAuthorDoes(t *testing.T) {
+	files, _ := definitions(t, false)
+	program, faults := flow.Compile(files, nil)
+	if program == nil {
+		t.Fatal(faults)
+	}
+	got, want := program.Systems["finance-ledger"].Settings, ledgerapp.Settings("/demo/ledger.db")
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			t.Errorf("the setting %s is not the author's", name)
+		}
+	}
+	for name, value := range want {
+		if got[name] != value {
+			t.Errorf("the setting %s is\n%s\nand should be\n%s", name, got[name], value)
+		}
+	}
+}
+
+// Connectors refuse settings that they do not know: these are known.
+func TestEveryConnectorTakesItsSettings(t *testing.T) {
+	open := map[string]func(map[string]string, func(string) (string, error)) (connector.Connector, error){
+		"ldap": ldap.Open, "postgres": postgres.Open, "scim": scim.Open, "sql": sqlapp.Open,
+	}
+	for _, onReal := range []bool{false, true} {
+		files, _ := definitions(t, onReal)
+		program, faults := flow.Compile(files, nil)
+		if program == nil {
+			t.Fatal(faults)
+		}
+		for name, system := range program.Systems {
+			c, err := open[system.Connector](system.Settings, func(string) (string, error) { return "secret", nil })
+			if err != nil {
+				t.Errorf("%s, by %s: %v", name, system.Connector, err)
+				continue
+			}
+			if closer, ok := c.(connector.Closer); ok {
+				if err := closer.Close(); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
 	}
 }

@@ -142,8 +142,8 @@ func TestThePlansDoWhatTheStoryTells(t *testing.T) {
 				if wanted {
 					t.Errorf("%q, and something is due", e.Says)
 				}
-			case has("role:ledger_read") != strings.Contains(e.Says, "Finance"):
-				t.Errorf("%q, and reads the ledger: %v", e.Says, has("role:ledger_read"))
+			case has("role:clerk") != strings.Contains(e.Says, "Finance"):
+				t.Errorf("%q, and enters postings: %v", e.Says, has("role:clerk"))
 			case waits != strings.Contains(e.Says, "two approvals"):
 				t.Errorf("%q, and waits for approval: %v", e.Says, waits)
 			case !has("group:" + strings.ToLower(r["department"])):

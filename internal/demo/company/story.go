@@ -72,9 +72,9 @@ func (s *staff) busyDay() {
 		s.tell(day, onus.Joined, p, "joins Engineering")
 	}
 	p := join(finance, corporate, "Accountant", 2, 0)
-	s.tell(day, onus.Joined, p, "joins Finance, and so reads the ledger")
+	s.tell(day, onus.Joined, p, "joins Finance, and so enters postings")
 	p = join(finance, corporate, "Group Accountant", 4, 0)
-	s.tell(day, onus.Joined, p, "joins Finance at grade 4: writing the ledger waits for two approvals")
+	s.tell(day, onus.Joined, p, "joins Finance at grade 4: releasing payments waits for two approvals")
 	p = join(sales, services, "Account Manager", 2, 0)
 	s.tell(day, onus.Joined, p, "joins Sales")
 	p = join(it, corporate, "Contractor, Systems Engineer", 2, 0)
@@ -105,7 +105,7 @@ func (s *staff) moves(day int) {
 	s.tell(day, onus.Moved, p, "moves from Finance to Sales: what the ledger gave is taken away")
 	p = s.pick(of(finance, 3))
 	p.grade, p.title = 4, "Group Accountant"
-	s.tell(day, onus.Moved, p, "is promoted to grade 4: writing the ledger waits for two approvals")
+	s.tell(day, onus.Moved, p, "is promoted to grade 4: releasing payments waits for two approvals")
 	p = s.pick(func(p *person) bool { return of(engineering, 2)(p) && p.unit == instruments })
 	p.unit = services
 	s.tell(day, onus.Moved, p, "moves from Instruments to Services")
