@@ -36,7 +36,7 @@ func (c *cluster) groupOf(ctx context.Context, q querier, t onus.Target) (group,
 			return group{}, errNoGroup
 		}
 		column, value = "oid", oid
-	} else if strings.ContainsRune(name, 0) {
+	} else if !isText(name) {
 		return group{}, errNoGroup
 	}
 	var g group

@@ -92,8 +92,8 @@ func (s *server) prepare() error {
 		return err
 	}
 	_, err = s.ask(`SELECT pg_reload_conf() \g /dev/null
-DROP ROLE IF EXISTS onus;
-CREATE ROLE onus LOGIN CREATEROLE PASSWORD '` + password + `';
+SELECT 'CREATE ROLE onus' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'onus') \gexec
+ALTER ROLE onus LOGIN CREATEROLE PASSWORD '` + password + `';
 GRANT pg_signal_backend TO onus;
 SELECT 'CREATE ROLE onus_accounts' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'onus_accounts') \gexec
 GRANT onus_accounts TO onus WITH ADMIN OPTION;`)

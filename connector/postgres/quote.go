@@ -33,8 +33,11 @@ func identifier(name string) (string, error) {
 // literal quotes a text for a statement that takes no parameters. It relies
 // on standard_conforming_strings, which the connection sets.
 func literal(text string) (string, error) {
-	if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+	if !isText(text) {
 		return "", errors.New("a text is not UTF-8 or holds a zero byte")
 	}
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'", nil
 }
+
+// isText says whether PostgreSQL can have such a text at all.
+func isText(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }

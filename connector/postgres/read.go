@@ -101,7 +101,7 @@ func (c *cluster) lookup(ctx context.Context, q querier, op string, ref onus.Acc
 		if oid, ok := oidOf(ref); ok {
 			r, err = c.roleBy(ctx, q, "r.oid", oid)
 		}
-	} else if !strings.ContainsRune(name, 0) {
+	} else if isText(name) {
 		r, err = c.roleBy(ctx, q, "r.rolname::text", name) // as text: a name would be cut at 63 bytes
 	}
 	switch {
