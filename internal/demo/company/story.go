@@ -148,8 +148,9 @@ func (s *staff) badDay() {
 
 	same := s.pick(of(operations, 2))
 	p = s.join(same.department, same.unit, same.title, same.grade, 0, same.manager)
+	p.id = "" // nobody has looked yet who this is
 	p.given, p.family, p.login, p.mail = same.given, same.family, same.login+"2", same.mail
-	s.complain(day, onus.WeakMatch, p, fmt.Sprintf("%s is on the roster twice, as %s and as %s, with one mail address: nobody may guess", p.name(), same.no, p.no))
+	s.complain(day, onus.WeakMatch, p, fmt.Sprintf("%s is on the roster twice, as %s and as %s without a person's number: one mail address, and nobody may guess", p.name(), same.no, p.no))
 
 	p = s.join(sales, services, "Sales Assistant", 1, 0, "009999")
 	s.complain(day, onus.InvalidAttribute, p, p.name()+" joins Sales under a manager whom nobody knows")
