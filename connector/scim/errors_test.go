@@ -3,6 +3,7 @@ package scim_test
 import (
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -178,7 +179,9 @@ func TestATokenThatCannotBeReadIsTold(t *testing.T) {
 }
 
 func TestACertificateOfOurOwnIsTrusted(t *testing.T) {
-	server := httptest.NewTLSServer(fake{})
+	server := httptest.NewUnstartedServer(fake{})
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // a refused handshake is wanted below
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
@@ -187,6 +190,5 @@ func TestACertificateOfOurOwnIsTrusted(t *testing.T) {
 	if err := open(t, server.URL, "", map[string]string{"ca": file}).Probe(t.Context()); err != nil {
 		t.Error(err)
 	}
-	server.Config.ErrorLog = nil
 	kind(t, open(t, server.URL, "", nil).Probe(t.Context()), connector.Transient)
 }

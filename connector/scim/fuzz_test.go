@@ -21,6 +21,9 @@ func FuzzFilter(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
+		if len(value) > 4<<10 {
+			return // the parser is slow
+		}
 		text, err := scim.Equals("userName", value)
 		if !utf8.ValidString(value) {
 			if connector.KindOf(err) != connector.Invalid {

@@ -12,6 +12,12 @@ import (
 
 const maxBody = 4 << 20
 
+// kinds of what is found at an endpoint.
+var kinds = map[string]string{
+	"Users": kindUser, "Groups": kindGroup, "ServiceProviderConfig": "ServiceProviderConfig",
+	"ResourceTypes": "ResourceType", "Schemas": "Schema",
+}
+
 // ServeHTTP answers one request, or misbehaves as it was told to.
 func (d *Directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	sent := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -22,7 +28,7 @@ func (d *Directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	write := r.Method != http.MethodGet
 	endpoint, id, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
-	kind := strings.TrimSuffix(endpoint, "s")
+	kind := kinds[endpoint]
 	list := !write && id == "" && (kind == kindUser || kind == kindGroup)
 	what, wait := d.faults.strike(write, list, d.groupName(kind, id))
 	switch what {

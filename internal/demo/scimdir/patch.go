@@ -53,6 +53,9 @@ func operate(doc map[string]any, op, path string, value any) error {
 	if strings.EqualFold(path, enterpriseSchema) {
 		return assign(doc, op, enterpriseSchema, value)
 	}
+	if len(path) > maxExpression {
+		return refuse(http.StatusBadRequest, "invalidPath", "the path is longer than %d bytes", maxExpression)
+	}
 	p, err := filter.ParsePath([]byte(path))
 	if err != nil {
 		return refuse(http.StatusBadRequest, "invalidPath", "the path %q cannot be understood", path)

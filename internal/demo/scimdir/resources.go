@@ -11,6 +11,10 @@ import (
 // MaxPage is how many resources one answer holds at most.
 const MaxPage = 100
 
+// maxExpression bounds filters and paths, in bytes: their parser takes some
+// 50 µs a byte.
+const maxExpression = 8 << 10
+
 // find gives a resource. The caller holds mu.
 func (d *Directory) find(kind, id string) (*entry, error) {
 	if e := d.all[id]; e != nil && e.kind == kind {
@@ -36,6 +40,9 @@ func (d *Directory) list(r *http.Request, kind string) (reply, error) {
 	q := r.URL.Query()
 	var want filter.Expression
 	if text := q.Get("filter"); text != "" {
+		if len(text) > maxExpression {
+			return reply{}, refuse(http.StatusBadRequest, "invalidFilter", "the filter is longer than %d bytes", maxExpression)
+		}
 		parsed, err := filter.ParseFilter([]byte(text))
 		if err != nil {
 			return reply{}, refuse(http.StatusBadRequest, "invalidFilter", "the filter cannot be understood")
