@@ -328,3 +328,7 @@ func is(t testing.TB, what, got, want string) {
 		t.Errorf("%s: %s, want %s", what, cmp.Or(got, "nothing"), cmp.Or(want, "nothing"))
 	}
 }
+
+func rowOf(line int, values map[string]string) source.Row {
+	return source.Row{Line: line, Values: values}
+}
