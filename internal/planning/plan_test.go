@@ -165,6 +165,7 @@ func TestPlans(t *testing.T) {
 			world: func(t *testing.T) *world {
 				w := joined(t, "Sales", "2")
 				w.grant("corp-ldap", "group:Sales").Observed = false
+				w.grant("corp-ldap", "group:Sales").Path = onus.Inherited // as it was seen last
 				return w
 			},
 			workflow: workflow("leaver", withdrawStep("ldap", "corp-ldap")), occasion: onus.Departed,
