@@ -29,7 +29,7 @@ type Result struct {
 }
 
 // Passed says whether the case came out as expected.
-func (r Result) Passed() bool { return len(r.Problems) == 0 }
+func (r *Result) Passed() bool { return len(r.Problems) == 0 }
 
 // Run carries out every case, in the order of the files. What only moves our
 // records is no change here: a test says what happens on systems.
@@ -165,7 +165,7 @@ func unknown(source *flow.Source, record onus.Attributes) []string {
 
 // systems gives the systems that the case says something is on.
 func systems(c *flow.TestCase) []onus.SystemName {
-	var names []onus.SystemName
+	names := make([]onus.SystemName, 0, len(c.Accounts)+len(c.Holds))
 	for _, a := range c.Accounts {
 		names = append(names, a.System)
 	}

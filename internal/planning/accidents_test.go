@@ -19,7 +19,7 @@ import (
 func TestAMoverRuleGrantedToHundredsUnderAGuardThatCountsDeletesOnly(t *testing.T) {
 	wf := mover()
 	wf.Steps = append(wf.Steps, grantStep("all", "", "corp-ldap", "group:admins")) // the bad rule
-	var plans []onus.Plan
+	plans := make([]onus.Plan, 0, 300)
 	for i := range 300 {
 		w := joined(t, "Sales", "2")
 		w.identity.ID = onus.IdentityID(fmt.Sprintf("id-%d", i))

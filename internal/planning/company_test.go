@@ -2,6 +2,7 @@ package planning_test
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -19,8 +20,9 @@ var (
 )
 
 var env = func() *expr.Env {
-	var fields []expr.Field
-	for _, name := range []string{"login", "mail", "department", "manager", "status", "d0", "d1", "d2", "d3"} {
+	names := []string{"login", "mail", "department", "manager", "status", "d0", "d1", "d2", "d3"}
+	fields := make([]expr.Field, 0, len(names)+1)
+	for _, name := range names {
 		fields = append(fields, expr.Field{Name: name, Type: expr.String})
 	}
 	e, err := expr.NewEnv(append(fields, expr.Field{Name: "grade", Type: expr.Int}))
@@ -268,14 +270,9 @@ func (w *world) carry(t interface{ Fatalf(string, ...any) }, p onus.Plan) {
 			account.Enabled = true
 		case onus.EnsureAttributes:
 			attributes := onus.Attributes{}
-			for k, v := range account.Attributes {
-				attributes[k] = v
-			}
-			for k, v := range c.Attributes {
-				if attributes[k] = v; v == "" {
-					delete(attributes, k)
-				}
-			}
+			maps.Copy(attributes, account.Attributes)
+			maps.Copy(attributes, c.Attributes)
+			maps.DeleteFunc(attributes, func(_, text string) bool { return text == "" })
 			account.Attributes = attributes
 		}
 	}
@@ -314,18 +311,18 @@ func (w *world) reasons() []string {
 }
 
 func words(p onus.Plan) []string {
-	out := []string{}
+	out := make([]string, 0, len(p.Changes))
 	for _, c := range p.Changes {
 		out = append(out, planning.Describe(c))
 	}
 	return out
 }
 
-func mustPlan(t testing.TB, p *flow.Program, wf *flow.Workflow, f planning.Facts) onus.Plan {
-	t.Helper()
+func mustPlan(tb testing.TB, p *flow.Program, wf *flow.Workflow, f planning.Facts) onus.Plan {
+	tb.Helper()
 	plan, refusal := planning.Plan(p, wf, 3, f)
 	if refusal != nil {
-		t.Fatalf("refused: %+v", *refusal)
+		tb.Fatalf("refused: %+v", *refusal)
 	}
 	return plan
 }

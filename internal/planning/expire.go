@@ -1,7 +1,6 @@
 package planning
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/onus-id/onus"
@@ -36,7 +35,7 @@ func Expire(p *flow.Program, wf *flow.Workflow, version int, f Facts) onus.Plan 
 		if keeper == "" && g.Entitlement == "" {
 			keeper = pl.carries(g)
 		}
-		says := fmt.Sprintf("the time it was given for ended at %s", until.UTC().Format(time.RFC3339))
+		says := "the time it was given for ended at " + until.UTC().Format(time.RFC3339)
 		pl.end(g, pl.stepOf(ends[0]), ends, keeper, says)
 		if c := &pl.drafts[len(pl.drafts)-1].change; !c.WarrantOnly && c.Sensitivity != onus.Low {
 			c.EndSessions = true

@@ -65,24 +65,25 @@ func (f *Facts) who() string {
 }
 
 // sorted gives the facts in the one order that everything is planned in.
-func (f Facts) sorted() Facts {
-	f.Accounts = sortedBy(f.Accounts, func(a, b onus.Account) int {
+func (f *Facts) sorted() Facts {
+	s := *f
+	s.Accounts = sortedBy(s.Accounts, func(a, b onus.Account) int {
 		return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref))
 	})
-	f.Grants = sortedBy(f.Grants, func(a, b onus.Grant) int {
+	s.Grants = sortedBy(s.Grants, func(a, b onus.Grant) int {
 		return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.Entitlement, b.Entitlement), cmp.Compare(a.Account, b.Account))
 	})
 	cloned := false
-	for i := range f.Grants {
-		if slices.IsSortedFunc(f.Grants[i].Warrants, byStep) {
+	for i := range s.Grants {
+		if slices.IsSortedFunc(s.Grants[i].Warrants, byStep) {
 			continue
 		}
 		if !cloned {
-			f.Grants, cloned = slices.Clone(f.Grants), true
+			s.Grants, cloned = slices.Clone(s.Grants), true
 		}
-		f.Grants[i].Warrants = sortedBy(f.Grants[i].Warrants, byStep)
+		s.Grants[i].Warrants = sortedBy(s.Grants[i].Warrants, byStep)
 	}
-	return f
+	return s
 }
 
 func byStep(a, b onus.Warrant) int {

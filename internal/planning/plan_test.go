@@ -15,32 +15,32 @@ import (
 )
 
 // joined is Ana after the joiner was carried out.
-func joined(t testing.TB, department, grade string) *world {
-	t.Helper()
+func joined(tb testing.TB, department, grade string) *world {
+	tb.Helper()
 	w := ana(department, grade)
-	w.carry(t, mustPlan(t, program(joiner()), joiner(), w.facts(onus.Joined)))
+	w.carry(tb, mustPlan(tb, program(joiner()), joiner(), w.facts(onus.Joined)))
 	return w
 }
 
 func TestPlans(t *testing.T) {
 	for name, tc := range map[string]struct {
-		world    func(t *testing.T) *world
+		world    func() *world
 		workflow *flow.Workflow
 		occasion onus.OccasionKind
 		facts    func(*planning.Facts)
 		want     []string
 	}{
 		"a joiner gets an account and what hangs on it": {
-			world:    func(*testing.T) *world { return ana("Sales", "2") },
+			world:    func() *world { return ana("Sales", "2") },
 			workflow: joiner(), occasion: onus.Joined,
 			want: []string{"present corp-ldap account ana.k", "present corp-ldap group:Sales", "present finance-db account ana.k"},
 		},
 		"what is so already is nothing to do": {
-			world:    func(t *testing.T) *world { return joined(t, "Finance", "5") },
+			world:    func() *world { return joined(t, "Finance", "5") },
 			workflow: joiner(), occasion: onus.Changed, want: []string{},
 		},
 		"a mover takes over what stays, gives what is new, and takes the old away last": {
-			world: func(t *testing.T) *world {
+			world: func() *world {
 				w := joined(t, "Finance", "5")
 				w.identity.Attributes["department"] = "Sales"
 				return w
@@ -53,7 +53,7 @@ func TestPlans(t *testing.T) {
 			},
 		},
 		"a mover never touches what nobody warranted": {
-			world: func(t *testing.T) *world {
+			world: func() *world {
 				w := joined(t, "Sales", "2")
 				w.has("corp-ldap", "group:admins")
 				return w
@@ -61,7 +61,7 @@ func TestPlans(t *testing.T) {
 			workflow: joiner(), occasion: onus.Moved, want: []string{},
 		},
 		"an account that was disabled or altered is put right": {
-			world: func(t *testing.T) *world {
+			world: func() *world {
 				w := joined(t, "Sales", "2")
 				w.account("corp-ldap").Enabled = false
 				w.account("corp-ldap").Attributes = onus.Attributes{"uid": "ana.k", "mail": "old@acme.example"}
@@ -71,7 +71,7 @@ func TestPlans(t *testing.T) {
 			want: []string{"enabled corp-ldap account ana.k", "attributes corp-ldap account ana.k"},
 		},
 		"a warranted grant that vanished is given back": {
-			world: func(t *testing.T) *world {
+			world: func() *world {
 				w := joined(t, "Sales", "2")
 				w.grant("corp-ldap", "group:Sales").Observed = false
 				return w
@@ -79,7 +79,7 @@ func TestPlans(t *testing.T) {
 			workflow: joiner(), occasion: onus.Changed, want: []string{"present corp-ldap group:Sales"},
 		},
 		"what is there without a reason is adopted, not made again": {
-			world: func(*testing.T) *world {
+			world: func() *world {
 				w := ana("Sales", "2")
 				w.has("corp-ldap", "group:Sales")
 				return w
@@ -91,7 +91,7 @@ func TestPlans(t *testing.T) {
 			},
 		},
 		"what comes through a parent is given directly": {
-			world: func(t *testing.T) *world {
+			world: func() *world {
 				w := joined(t, "Finance", "2")
 				g := w.has("corp-ldap", "group:Sales")
 				g.Path, g.Via = onus.Inherited, "group:all"
@@ -102,7 +102,7 @@ func TestPlans(t *testing.T) {
 			want: []string{"present corp-ldap group:Sales", "absent corp-ldap group:Finance"},
 		},
 		"what comes through a parent, and another reason stands for, gets one more": {
-			world: func(t *testing.T) *world {
+			world: func() *world {
 				w := joined(t, "Finance", "2")
 				g := w.has("corp-ldap", "group:Sales", "project/month-end")
 				g.Path, g.Via = onus.Inherited, "group:all"
@@ -113,7 +113,7 @@ func TestPlans(t *testing.T) {
 			want: []string{"present corp-ldap group:Sales (warrant only)", "absent corp-ldap group:Finance"},
 		},
 		"an unneeded account is disabled, or removed where its step says so": {
-			world: func(t *testing.T) *world { return joined(t, "Sales", "2") },
+			world: func() *world { return joined(t, "Sales", "2") },
 			workflow: func() *flow.Workflow {
 				wf := workflow("joiner", accountStep("db", "finance-db"), accountStep("directory", "corp-ldap"))
 				wf.Steps[0].When, wf.Steps[0].Reverse = condition("false"), "absent"
@@ -124,7 +124,7 @@ func TestPlans(t *testing.T) {
 			want:     []string{"absent corp-ldap group:Sales", "disabled corp-ldap account ana.k", "absent finance-db account ana.k"},
 		},
 		"an unneeded account that is disabled already only loses its reason": {
-			world: func(t *testing.T) *world {
+			world: func() *world {
 				w := joined(t, "Sales", "2")
 				w.account("finance-db").Enabled = false
 				return w
@@ -137,7 +137,7 @@ func TestPlans(t *testing.T) {
 			occasion: onus.Moved, want: []string{"absent finance-db account ana.k (warrant only)"},
 		},
 		"an account that shall be disabled is, after all else": {
-			world: func(t *testing.T) *world { return joined(t, "Sales", "2") },
+			world: func() *world { return joined(t, "Sales", "2") },
 			workflow: func() *flow.Workflow {
 				wf := joiner()
 				wf.Steps[0].Account.Disabled = true
@@ -149,7 +149,7 @@ func TestPlans(t *testing.T) {
 			want:     []string{"present corp-ldap group:staff", "absent corp-ldap group:Sales", "disabled corp-ldap account ana.k"},
 		},
 		"a leaver loses everything observed and warranted, the accounts last": {
-			world: func(t *testing.T) *world {
+			world: func() *world {
 				w := joined(t, "Finance", "5")
 				w.has("corp-ldap", "group:admins")
 				w.has("finance-db", "role:reader").Path = onus.Inherited
@@ -162,7 +162,7 @@ func TestPlans(t *testing.T) {
 			},
 		},
 		"a leaver's warranted grant is taken though no scan showed it": {
-			world: func(t *testing.T) *world {
+			world: func() *world {
 				w := joined(t, "Sales", "2")
 				w.grant("corp-ldap", "group:Sales").Observed = false
 				w.grant("corp-ldap", "group:Sales").Path = onus.Inherited // as it was seen last
@@ -172,7 +172,7 @@ func TestPlans(t *testing.T) {
 			want: []string{"absent corp-ldap group:Sales", "disabled corp-ldap account ana.k"},
 		},
 		"a leaver whose account is disabled and empty is finished": {
-			world: func(t *testing.T) *world {
+			world: func() *world {
 				w := ana("Sales", "2")
 				w.has("corp-ldap", "")
 				w.account("corp-ldap").Enabled = false
@@ -181,7 +181,7 @@ func TestPlans(t *testing.T) {
 			workflow: leaver(), occasion: onus.Departed, want: []string{},
 		},
 		"the warrants of accounts that vanished end": {
-			world: func(t *testing.T) *world {
+			world: func() *world {
 				w := joined(t, "Sales", "2")
 				w.accounts = nil
 				return w
@@ -193,13 +193,13 @@ func TestPlans(t *testing.T) {
 			},
 		},
 		"a withdrawal wins over a step that gives on the same system": {
-			world:    func(t *testing.T) *world { return joined(t, "Sales", "2") },
+			world:    func() *world { return joined(t, "Sales", "2") },
 			workflow: workflow("leaver", accountStep("directory", "corp-ldap"), withdrawStep("ldap", "corp-ldap")), occasion: onus.Departed,
 			want: []string{"absent corp-ldap group:Sales", "disabled corp-ldap account ana.k"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := tc.world(t)
+			w := tc.world()
 			p := program(joiner(), mover(), leaver())
 			f := w.facts(tc.occasion)
 			if tc.facts != nil {

@@ -75,7 +75,7 @@ type planner struct {
 
 func newPlanner(p *flow.Program, wf *flow.Workflow, f Facts) *planner {
 	seen := &witness{people: f.People}
-	pl := &planner{p: p, wf: wf, f: f.sorted(), seen: seen}
+	pl := &planner{p: p, wf: wf, f: f.sorted(), seen: seen, drafts: make([]draft, 0, len(wf.Steps)+2)}
 	pl.vars = pl.f.vars(seen)
 	pl.owners = onus.Owners{
 		Workflow: wf.Owner, Provisioning: wf.Controls.Provisioning,

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/onus-id/onus"
@@ -57,7 +58,9 @@ func (w *witness) named(f *Facts, system onus.SystemName, name string) (onus.Acc
 // something was first seen, by which run) are left out: they decide nothing,
 // and would give equal plans unequal digests.
 func (w *witness) digest(f *Facts) onus.Digest {
-	c := make(canon, 0, 4096)
+	c := buffers.Get().(*canon) //nolint:errcheck // the pool holds nothing else
+	*c = (*c)[:0]
+	defer buffers.Put(c)
 	i, o := &f.Identity, &f.Occasion
 	c.text(string(i.ID), string(i.Kind), string(i.State), string(i.Source), i.Key, i.Login, i.Name, i.Mail, i.Starts, f.Manager, f.Sponsor)
 	c.attributes(i.Attributes)
@@ -95,8 +98,11 @@ func (w *witness) digest(f *Facts) onus.Digest {
 		c.text(key)
 		c.account(&account)
 	}
-	return onus.DigestOf(c)
+	return onus.DigestOf(*c)
 }
+
+// buffers keeps canonical texts from being made anew for every plan.
+var buffers = sync.Pool{New: func() any { return new(canon) }}
 
 // canon is a canonical text under construction.
 type canon []byte

@@ -244,7 +244,8 @@ func (pl *planner) close(i int, a *onus.Account, stripped bool) bool {
 	case "absent":
 	case "disabled":
 		// A disabled account that held something may still have live sessions.
-		if !a.Enabled && !(stripped && s.Withdraw.Sessions) {
+		mayLive := stripped && s.Withdraw.Sessions
+		if !a.Enabled && !mayLive {
 			return false
 		}
 		c.Verb = onus.EnsureDisabled

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/onus-id/onus"
@@ -84,7 +85,7 @@ func differences(was, is *onus.PlannedChange) []string {
 	compare("workflow owner", was.Owners.Workflow, is.Owners.Workflow)
 	compare("expiry", was.Expires.String()+" "+end(was), is.Expires.String()+" "+end(is))
 	compare("reversal", was.Reversal, is.Reversal)
-	compare("sessions end", fmt.Sprint(was.EndSessions), fmt.Sprint(is.EndSessions))
+	compare("sessions end", strconv.FormatBool(was.EndSessions), strconv.FormatBool(is.EndSessions))
 	compare("warrants that end", refs(was), refs(is))
 	return words
 }

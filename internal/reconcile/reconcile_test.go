@@ -85,7 +85,10 @@ func TestAccount(t *testing.T) {
 }
 
 func words(held []onus.Held) []string {
-	var out []string
+	if held == nil {
+		return nil
+	}
+	out := make([]string, 0, len(held))
 	for _, h := range held {
 		out = append(out, h.Entitlement+" "+string(h.Path))
 	}
@@ -129,7 +132,7 @@ func TestRecordingConverges(t *testing.T) {
 	names := rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
 	rapid.Check(t, func(t *rapid.T) {
 		record := map[string]onus.Path{}
-		var known []onus.Grant
+		known := make([]onus.Grant, 0, 7)
 		for _, name := range rapid.SliceOfNDistinct(names, 0, 5, rapid.ID).Draw(t, "known") {
 			g := onus.Grant{System: "ldap", Account: "u1", Entitlement: name, Observed: rapid.Bool().Draw(t, "observed"), Path: paths.Draw(t, "path")}
 			known = append(known, g)
