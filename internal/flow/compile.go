@@ -125,11 +125,10 @@ func (c *compiler) pattern(t text, whole bool) *regexp.Regexp {
 	if !t.ok() {
 		return nil
 	}
-	src := t.value
-	if whole {
-		src = "^(?:" + src + ")$"
+	re, err := regexp.Compile(t.value)
+	if err == nil && whole {
+		re, err = regexp.Compile("^(?:" + t.value + ")$")
 	}
-	re, err := regexp.Compile(src)
 	if err != nil {
 		c.fault(t.place, "not a regular expression: "+strings.TrimPrefix(err.Error(), "error parsing regexp: "), "")
 		return nil

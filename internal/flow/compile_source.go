@@ -89,7 +89,10 @@ func (c *compiler) schema(s *sourceShape, schema *Schema) {
 			Required: e.value.Required.value, Personal: e.value.Personal.value, Values: values(e.value.Values),
 			Pattern: c.pattern(e.value.Pattern, true),
 		}
-		if !e.value.Type.ok() {
+		switch {
+		case e.value.Type.bad:
+			a.Type = expr.Unknown // so that expressions are not blamed
+		case !e.value.Type.there():
 			a.Type = expr.String
 		}
 		if a.Column == "" {
@@ -99,7 +102,7 @@ func (c *compiler) schema(s *sourceShape, schema *Schema) {
 			c.fault(e.key.place, "two attributes read the column "+a.Column, "")
 		}
 		columns[a.Column] = true
-		if len(e.value.Values) > 0 && a.Type != expr.String {
+		if len(e.value.Values) > 0 && a.Type != expr.String && a.Type != expr.Unknown {
 			c.fault(e.value.Values[0].place, "values are for texts, and "+a.Name+" is of type "+string(a.Type), "")
 			a.Values = nil
 		}
@@ -111,7 +114,7 @@ func (c *compiler) schema(s *sourceShape, schema *Schema) {
 	}
 	c.attribute(s.Key, schema, s.noun())
 	schema.Key = s.Key.value
-	if key := schema.Attribute(schema.Key); key != nil && key.Type != expr.String {
+	if key := schema.Attribute(schema.Key); key != nil && key.Type != expr.String && key.Type != expr.Unknown {
 		c.fault(s.Key.place, "the key "+key.Name+" is of type "+string(key.Type)+", and would lose its leading zeros", "leave it a text")
 	}
 	c.roles(s, schema)
@@ -136,13 +139,15 @@ func (c *compiler) roles(s *sourceShape, schema *Schema) {
 		schema.Roles.Name = schema.Roles.Names[0]
 	}
 	for _, t := range append([]text{r.Person, r.Login, r.Mail, r.Manager, r.Sponsor, r.Unit, r.Status}, r.Name.parts...) {
-		if a := c.attribute(t, schema, s.noun()); a != nil && a.Type != expr.String {
+		if a := c.attribute(t, schema, s.noun()); a != nil && a.Type != expr.String && a.Type != expr.Unknown {
 			c.fault(t.place, "this role wants a text, and "+a.Name+" is of type "+string(a.Type), "")
+			a.Type = expr.Unknown
 		}
 	}
 	for _, t := range []text{r.Start, r.End} {
-		if a := c.attribute(t, schema, s.noun()); a != nil && a.Type != expr.Date {
+		if a := c.attribute(t, schema, s.noun()); a != nil && a.Type != expr.Date && a.Type != expr.Unknown {
 			c.fault(t.place, "this role wants a date, and "+a.Name+" is of type "+string(a.Type), "give the attribute type: date")
+			a.Type = expr.Unknown
 		}
 	}
 	switch {

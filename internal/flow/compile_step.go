@@ -100,7 +100,7 @@ func (sc *scope) grant(s *stepShape, st *Step) {
 		for _, p := range way {
 			found = append(found, sc.matching(sys.Name, p)...)
 		}
-		if len(found) == 0 {
+		if len(found) == 0 && !slices.ContainsFunc(way, sc.homelessMatch) {
 			sc.fault(g.Entitlement.place, "no entitlement "+way[0].String()+" is in the catalogue of "+string(sys.Name), nearHint(way[0].String(), sc.catalogue(sys.Name)))
 		}
 		for _, e := range found {

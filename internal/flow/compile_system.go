@@ -51,7 +51,7 @@ func (c *compiler) system(s *systemShape) {
 	sys.Route = c.ownRoute(s.Route, s.place, s.noun(), s.Owner, s.Deputy)
 	sys.Settings, sys.Secrets = c.settings(&s.Settings, &s.Secrets)
 	sys.Bounds = c.bounds(s.Bounds, s.Owner)
-	if s.Unit.ok() && len(c.organisations) > 0 {
+	if s.Unit.ok() && len(c.organisations) == 1 {
 		if _, ok := c.program.Organisation.Units[s.Unit.value]; !ok {
 			c.unknown("Unit", s.Unit, sortedKeys(c.program.Organisation.Units))
 		}
@@ -118,6 +118,9 @@ func (c *compiler) entitlement(s *entitlementShape) {
 	}
 	for _, e := range all {
 		c.person(e.Owner, string(onus.EntitlementOwner)+" of "+e.noun())
+		if sys == nil && e.Name.ok() {
+			c.homeless = append(c.homeless, e.Name.value)
+		}
 		if !e.Name.ok() || sys == nil {
 			continue
 		}
@@ -156,6 +159,12 @@ func (c *compiler) matching(system onus.SystemName, p expr.Pattern) []*Entitleme
 		}
 	}
 	return out
+}
+
+// homelessMatch says whether a pattern fits an entitlement whose system is
+// not known: that was reported, and whoever grants it is not to blame.
+func (c *compiler) homelessMatch(p expr.Pattern) bool {
+	return slices.ContainsFunc(c.homeless, p.Match)
 }
 
 // catalogue gives the names of a system's entitlements, sorted.

@@ -81,6 +81,9 @@ func (sc *scope) expr(e expression, want expr.Type) *expr.Program {
 		return nil
 	}
 	for _, f := range faults {
+		if f.Hint == "" && strings.HasPrefix(f.Message, "syntax error") && e.node.Style == 0 {
+			f.Hint = "put the whole expression in quotes: without them YAML ends it at a comma, a colon or a #"
+		}
 		sc.report(e.inside(f.Line, f.Column, f.Message, f.Hint))
 	}
 	return nil
@@ -148,7 +151,7 @@ func (sc *scope) routes() {
 	if !ok {
 		sc.fault(s.Exceptions.place, s.noun()+" has no default route for exceptions", "add default: {to: MAIL, within: 15m, then: [MAIL, MAIL]}")
 	} else {
-		w.Default = sc.route(def, "default", nil)
+		w.Default = sc.route(def, "default", nil, true)
 	}
 	var rest []string
 	if ok {
@@ -160,12 +163,14 @@ func (sc *scope) routes() {
 		}
 		category := sc.category(e.key)
 		if ok {
-			w.Exceptions[category] = sc.route(e.value, e.key.value, rest)
+			w.Exceptions[category] = sc.route(e.value, e.key.value, rest, len(w.Default.Then) >= minThen)
 		}
 	}
 }
 
-func (sc *scope) route(s routeShape, name string, rest []string) onus.Route {
+// route compiles one route, followed by the people of the default one. A
+// route that is short because that one is was reported there.
+func (sc *scope) route(s routeShape, name string, rest []string, measure bool) onus.Route {
 	r := onus.Route{Within: s.Within.value}
 	if !s.To.there() {
 		sc.fault(s.place, "the route "+name+" does not say whom exceptions go to", "add to: MAIL")
@@ -182,7 +187,7 @@ func (sc *scope) route(s routeShape, name string, rest []string) onus.Route {
 		}
 	}
 	r.Then = further(append(r.Then, rest...), r.To)
-	if !s.To.ok() || anyBad(s.Then) {
+	if !s.To.ok() || anyBad(s.Then) || !measure {
 		return r
 	}
 	// A route to the owner of whatever system is concerned must be long

@@ -31,13 +31,15 @@ type leaf interface {
 }
 
 // A field of a shape, from its tags: `yaml:"name"`, `want:"required"`,
-// `enum:"a|b"`, `doc:"what it is"`.
+// `enum:"a|b"`, `doc:"what it is"`, `missing:"what to say when
+// it is not there"`.
 type field struct {
 	index    int
 	name     string
 	required bool
 	enum     []string
 	doc      string
+	missing  string
 }
 
 var fieldsOf = struct {
@@ -59,7 +61,7 @@ func fields(t reflect.Type) []field {
 		if !ok {
 			continue
 		}
-		f := field{index: i, name: name, required: tag.Get("want") == "required", doc: tag.Get("doc")}
+		f := field{index: i, name: name, required: tag.Get("want") == "required", doc: tag.Get("doc"), missing: tag.Get("missing")}
 		if enum := tag.Get("enum"); enum != "" {
 			f.enum = strings.Split(enum, "|")
 		}
@@ -114,6 +116,10 @@ func (d *decoder) read(n *yaml.Node, v reflect.Value, f *field, depth int) {
 			d.fault(n, f.name+" wants a list", "write "+f.name+": [...]")
 			return
 		}
+		if f.required && len(n.Content) == 0 {
+			d.fault(n, f.name+" is empty", f.doc)
+		}
+		v.Set(reflect.MakeSlice(v.Type(), 0, len(n.Content))) // an empty list is not an absent one
 		for _, item := range n.Content {
 			elem := reflect.New(v.Type().Elem()).Elem()
 			d.read(item, elem, f, depth+1)
@@ -149,7 +155,7 @@ func (d *decoder) readStruct(n *yaml.Node, v reflect.Value, f *field, depth int)
 		seen[known[i].name] = true
 		if isNull(p.value) {
 			if known[i].required {
-				d.fault(p.key, known[i].name+" is empty", known[i].doc)
+				d.lacks(p.key, known[i].name+" is empty", &known[i])
 			}
 			continue
 		}
@@ -157,9 +163,17 @@ func (d *decoder) readStruct(n *yaml.Node, v reflect.Value, f *field, depth int)
 	}
 	for _, k := range known {
 		if k.required && !seen[k.name] {
-			d.fault(n, nounOf(v, f)+" has no "+k.name, k.doc)
+			d.lacks(n, nounOf(v, f)+" has no "+k.name, &k)
 		}
 	}
+}
+
+// lacks reports a field that is needed and not there.
+func (d *decoder) lacks(n *yaml.Node, message string, f *field) {
+	if f.missing != "" {
+		message = f.missing
+	}
+	d.fault(n, message, f.doc)
 }
 
 func isNull(n *yaml.Node) bool {

@@ -88,14 +88,16 @@ func (d *document) syntaxFault(err error) Fault {
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			line = min(n, len(d.lines))
 		}
-	} else {
-		for i := range d.lines {
-			if tab := strings.TrimLeft(d.lines[i], " "); strings.HasPrefix(tab, "\t") {
-				f.Hint = "indent with spaces: YAML allows no tabs"
-				line = i + 1
-				break
-			}
+	}
+	for i := range d.lines {
+		if tab := strings.TrimLeft(d.lines[i], " "); strings.HasPrefix(tab, "\t") {
+			f.Hint = "indent with spaces: YAML allows no tabs"
+			line = i + 1
+			break
 		}
+	}
+	if l, col, c := unclosed(d.lines); c != 0 && f.Hint == "" {
+		return Fault{File: d.file, Line: d.first + l + 1, Col: col + 1, Message: "not YAML: this " + string(c) + " is never closed", Hint: "close it, or put a text that has it in quotes"}
 	}
 	if f.Hint == "" {
 		f.Hint = "look for a missing quote, bracket or colon at or just above this line"
@@ -105,6 +107,44 @@ func (d *document) syntaxFault(err error) Fault {
 		f.Col = 1 + len(d.lines[line-1]) - len(strings.TrimLeft(d.lines[line-1], " \t"))
 	}
 	return f
+}
+
+// unclosed finds the innermost bracket that no later one closes.
+func unclosed(lines []string) (line, col int, bracket rune) {
+	type opened struct {
+		line, col int
+		bracket   rune
+	}
+	var open []opened
+	quote, before := rune(0), ' '
+	for l, text := range lines {
+		for i, c := range []rune(text) {
+			switch {
+			case quote != 0:
+				if c == quote && before != '\\' {
+					quote = 0
+				}
+			case (c == '\'' || c == '"') && strings.ContainsRune(" [{,:(", before):
+				quote = c
+			case c == '#' && before == ' ':
+				text = ""
+			case c == '[' || c == '{':
+				open = append(open, opened{l, i, c})
+			case (c == ']' || c == '}') && len(open) > 0:
+				open = open[:len(open)-1]
+			}
+			before = c
+			if text == "" {
+				break
+			}
+		}
+		before = ' '
+	}
+	if len(open) == 0 || quote != 0 {
+		return 0, 0, 0
+	}
+	last := open[len(open)-1]
+	return last.line, last.col, last.bracket
 }
 
 // An edit is where an expression was put in quotes for YAML's sake.

@@ -105,6 +105,7 @@ type compiler struct {
 	workflows     []*workflowShape
 	envs          map[onus.SourceName]*expr.Env
 	shapes        map[onus.WorkflowName]*workflowShape // by name, the first of each
+	homeless      []string                             // entitlements whose system is not known
 	catalogues    map[onus.SystemName][]string         // see catalogue
 }
 

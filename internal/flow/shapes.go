@@ -31,7 +31,7 @@ type sourceShape struct {
 	Kind       text                  `yaml:"kind" want:"required" enum:"Source"`
 	Name       text                  `yaml:"name" want:"required" doc:"how definitions refer to the source"`
 	Of         text                  `yaml:"of" want:"required" enum:"person|nhi" doc:"what its records are: person or nhi (service accounts, API keys, bots, agents)"`
-	Owner      text                  `yaml:"owner" want:"required" doc:"the data owner: mail address of one active person"`
+	Owner      text                  `yaml:"owner" want:"required" missing:"the source has no data owner" doc:"the data owner: mail address of one active person"`
 	Deputy     text                  `yaml:"deputy" doc:"mail address of who stands in for the owner"`
 	Route      routeShape            `yaml:"route" doc:"where exceptions of the source go; the owner, the deputy, then the organisation's escalation unless said"`
 	Driver     text                  `yaml:"driver" want:"required" enum:"csv|sql" doc:"how the feed is read"`
@@ -91,7 +91,7 @@ type systemShape struct {
 	Connector text                `yaml:"connector" want:"required" doc:"what speaks to it: ldap, postgres, scim or sql"`
 	Settings  table[scalar]       `yaml:"settings" doc:"what the connector needs to know"`
 	Secrets   table[secretShape]  `yaml:"secrets" doc:"secrets by reference: {env: NAME} or {file: PATH}"`
-	Owner     text                `yaml:"owner" want:"required" doc:"the system owner: mail address of one active person of ours"`
+	Owner     text                `yaml:"owner" want:"required" missing:"the system has no system owner" doc:"the system owner: mail address of one active person of ours"`
 	Deputy    text                `yaml:"deputy" doc:"mail address of who stands in for the owner"`
 	Unit      text                `yaml:"unit" doc:"business unit, as the organisation names it"`
 	Provider  text                `yaml:"provider" doc:"who provides it"`

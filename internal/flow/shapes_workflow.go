@@ -4,8 +4,8 @@ type workflowShape struct {
 	place
 	Kind       text              `yaml:"kind" want:"required" enum:"Workflow"`
 	Name       text              `yaml:"name" want:"required" doc:"how definitions refer to the workflow"`
-	Owners     ownersShape       `yaml:"owners" want:"required" doc:"who answers for the workflow: owners: {workflow: MAIL}"`
-	Controls   controlsShape     `yaml:"controls" want:"required" doc:"the control owners for provisioning, revocation and exceptions"`
+	Owners     ownersShape       `yaml:"owners" want:"required" missing:"the workflow has no workflow owner" doc:"who answers for the workflow: owners: {workflow: MAIL}"`
+	Controls   controlsShape     `yaml:"controls" want:"required" missing:"the workflow has no control owners" doc:"the control owners for provisioning, revocation and exceptions"`
 	Occasion   occasionShape     `yaml:"occasion" want:"required" doc:"what sets the workflow off"`
 	Follows    []text            `yaml:"follows" doc:"workflows whose grants are this one's to keep or take away"`
 	StepsOf    text              `yaml:"steps_of" doc:"another workflow whose steps are this one's too, and whose grants it follows"`
@@ -19,7 +19,7 @@ func (w workflowShape) noun() string { return nounNamed("workflow", w.Name) }
 
 type ownersShape struct {
 	place
-	Workflow text `yaml:"workflow" want:"required" doc:"the workflow owner: mail address of one active person"`
+	Workflow text `yaml:"workflow" want:"required" missing:"the workflow has no workflow owner" doc:"the workflow owner: mail address of one active person"`
 	Deputy   text `yaml:"deputy" doc:"mail address of who stands in for the owner"`
 }
 
@@ -27,9 +27,9 @@ func (ownersShape) noun() string { return "owners" }
 
 type controlsShape struct {
 	place
-	Provisioning text `yaml:"provisioning" want:"required" doc:"the control owner for provisioning: mail address of one active person"`
-	Revocation   text `yaml:"revocation" want:"required" doc:"the control owner for revocation: mail address of one active person"`
-	Exceptions   text `yaml:"exceptions" want:"required" doc:"the control owner for exceptions: mail address of one active person"`
+	Provisioning text `yaml:"provisioning" want:"required" missing:"the workflow has no control owner for provisioning" doc:"the control owner for provisioning: mail address of one active person"`
+	Revocation   text `yaml:"revocation" want:"required" missing:"the workflow has no control owner for revocation" doc:"the control owner for revocation: mail address of one active person"`
+	Exceptions   text `yaml:"exceptions" want:"required" missing:"the workflow has no control owner for exceptions" doc:"the control owner for exceptions: mail address of one active person"`
 }
 
 func (controlsShape) noun() string { return "controls" }

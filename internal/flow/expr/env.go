@@ -56,6 +56,7 @@ func NewEnv(fields []Field) (*Env, error) {
 			return nil, fmt.Errorf("attribute %q is there twice", f.Name)
 		}
 		s.fields[f.Name] = fieldType(f)
+		s.unclear = s.unclear || f.Type == Unknown
 		s.names = append(s.names, f.Name)
 		if f.Type == String && f.Values != nil {
 			s.values[f.Name] = f.Values
@@ -93,6 +94,8 @@ type schema struct {
 	fields map[string]*types.FieldType
 	names  []string // sorted
 	values map[string][]string
+	// unclear: there are attributes of type Unknown.
+	unclear bool
 }
 
 func (s *schema) FindStructType(name string) (*types.Type, bool) {

@@ -35,9 +35,13 @@ const (
 	Date      Type = "date"
 	Timestamp Type = "timestamp"
 	List      Type = "list" // of strings
+
+	// Unknown is the type of an attribute whose definition is wrong: it fits
+	// everywhere, so that the expressions over it can be checked further.
+	Unknown Type = "unknown"
 )
 
-// Types lists every type.
+// Types lists every type that a schema can name.
 var Types = []Type{String, Int, Bool, Date, Timestamp, List}
 
 // A Field is an attribute that records of the source have.

@@ -108,6 +108,7 @@ var celTypes = map[Type]*types.Type{
 	Date:      types.TimestampType,
 	Timestamp: types.TimestampType,
 	List:      types.NewListType(types.StringType),
+	Unknown:   types.DynType,
 }
 
 // conversions read canonical text (see onus.Attributes); "" is what is absent.
@@ -129,6 +130,7 @@ var conversions = map[Type]func(text string) (ref.Val, error){
 		}
 		return nil, strconv.ErrSyntax
 	},
+	Unknown:   func(text string) (ref.Val, error) { return types.String(text), nil },
 	Date:      func(text string) (ref.Val, error) { return timestamp(time.DateOnly, text) },
 	Timestamp: func(text string) (ref.Val, error) { return timestamp(time.RFC3339, text) },
 	List: func(text string) (ref.Val, error) {
