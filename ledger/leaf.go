@@ -82,7 +82,7 @@ func (e Event) Leaf() ([]byte, error) {
 }
 
 // check says what every event must have.
-func (e *Event) check() error {
+func (e Event) check() error {
 	switch {
 	case e.Version != FormatVersion:
 		return fmt.Errorf("event %s: format version is %q, not %q", e.ID, e.Version, FormatVersion)

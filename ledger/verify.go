@@ -25,14 +25,14 @@ type Report struct {
 	Erased  int64 // entries whose state is not there any more
 }
 
-// A Fault is the first thing in a log that is not as it must be.
-type Fault struct {
+// A FaultError is the first thing in a log that is not as it must be.
+type FaultError struct {
 	Index int64  // of the entry; -1: the log as a whole
 	Event string // its id, where the leaf could be read
 	What  string
 }
 
-func (f *Fault) Error() string {
+func (f *FaultError) Error() string {
 	switch {
 	case f.Index < 0:
 		return "the ledger does not verify: " + f.What
@@ -47,7 +47,7 @@ func (f *Fault) Error() string {
 // their one form, versions and commitments of every object chained, states as
 // committed to, and the root as signed. With an empty origin, a log of any
 // name will do. Progress, if not nil, hears now and then how many entries
-// were done. The error is a *Fault, or an error of reading the entries.
+// were done. The error is a *FaultError, or an error of reading the entries.
 //
 // It keeps about 100 bytes for each object.
 func Verify(entries iter.Seq2[Entry, error], checkpoint, origin string, v note.Verifier, progress func(done int64)) (Report, error) {
@@ -55,7 +55,7 @@ func Verify(entries iter.Seq2[Entry, error], checkpoint, origin string, v note.V
 	if checkpoint != "" {
 		var err error
 		if signed, err = OpenCheckpoint(checkpoint, origin, v); err != nil {
-			return Report{}, &Fault{Index: -1, What: err.Error()}
+			return Report{}, &FaultError{Index: -1, What: err.Error()}
 		}
 	}
 	check := verification{tree: NewFrontier(), objects: map[[16]byte]link{}}
@@ -64,13 +64,13 @@ func Verify(entries iter.Seq2[Entry, error], checkpoint, origin string, v note.V
 			return check.report(), err
 		}
 		if checkpoint == "" {
-			return check.report(), &Fault{Index: -1, What: "it has entries and no signed checkpoint"}
+			return check.report(), &FaultError{Index: -1, What: "it has entries and no signed checkpoint"}
 		}
 		if err := check.entry(e); err != nil {
 			return check.report(), err
 		}
 		if n := check.tree.Size(); n > signed.Size {
-			return check.report(), &Fault{Index: e.Index, What: fmt.Sprintf("it is past the end; the signed checkpoint has %d entries", signed.Size)}
+			return check.report(), &FaultError{Index: e.Index, What: fmt.Sprintf("it is past the end; the signed checkpoint has %d entries", signed.Size)}
 		}
 		if progress != nil && check.tree.Size()%4096 == 0 {
 			progress(check.tree.Size())
@@ -103,10 +103,10 @@ func short(text string) [16]byte {
 
 func (v *verification) entry(e Entry) error {
 	fault := func(event, format string, args ...any) error {
-		return &Fault{e.Index, event, fmt.Sprintf(format, args...)}
+		return &FaultError{e.Index, event, fmt.Sprintf(format, args...)}
 	}
 	if next := v.tree.Size(); e.Index != next {
-		return &Fault{next, "", fmt.Sprintf("it is missing; the next one there is %d", e.Index)}
+		return &FaultError{next, "", fmt.Sprintf("it is missing; the next one there is %d", e.Index)}
 	}
 	event, err := ParseLeaf(e.Leaf)
 	if err != nil {
@@ -142,16 +142,16 @@ func (v *verification) end(signed Checkpoint, some bool) (Report, error) {
 	r := v.report()
 	root, err := v.tree.Root()
 	if err != nil {
-		return r, &Fault{Index: -1, What: err.Error()}
+		return r, &FaultError{Index: -1, What: err.Error()}
 	}
 	r.Root = root
 	switch {
 	case !some && r.Size == 0:
 		return r, nil
 	case r.Size < signed.Size:
-		return r, &Fault{Index: r.Size, What: fmt.Sprintf("it is missing; the signed checkpoint has %d entries", signed.Size)}
+		return r, &FaultError{Index: r.Size, What: fmt.Sprintf("it is missing; the signed checkpoint has %d entries", signed.Size)}
 	case r.Root != signed.Root:
-		return r, &Fault{Index: -1, What: "its leaves do not give the signed root: one was changed, or two changed places"}
+		return r, &FaultError{Index: -1, What: "its leaves do not give the signed root: one was changed, or two changed places"}
 	}
 	return r, nil
 }

@@ -108,7 +108,7 @@ func TestVerifyNamesTheFirstFault(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			entries, checkpoint, v := aLog(t, 9)
 			_, err := ledger.Verify(stream(c.spoil(entries)), checkpoint, "", v, nil)
-			var fault *ledger.Fault
+			var fault *ledger.FaultError
 			if !errors.As(err, &fault) || fault.Index != c.index || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v\nwant …%s… at %d", err, c.want, c.index)
 			}

@@ -51,7 +51,7 @@ func VerifyLedger(ctx context.Context, s Store, verifierKey string, progress Pro
 			Entries: done.Size, Objects: int64(done.Objects), Erased: done.Erased, Root: done.Root, Checkpoint: head.Checkpoint,
 		}
 		if err == nil && (done.Size != head.Size || done.Root != head.Root) {
-			err = &ledger.Fault{Index: -1, What: "the tree's head as stored is not the one that was signed"}
+			err = &ledger.FaultError{Index: -1, What: "the tree's head as stored is not the one that was signed"}
 		}
 		return err
 	})
@@ -68,16 +68,16 @@ func entries(ctx context.Context, r Reader) iter.Seq2[ledger.Entry, error] {
 	}
 }
 
-// A Difference is the first place where the tables are not what the ledger
+// A DifferenceError is the first place where the tables are not what the ledger
 // says.
-type Difference struct {
+type DifferenceError struct {
 	Kind  string
 	ID    string
 	Event string // since which event; empty: no event accounts for it
 	What  string
 }
 
-func (d *Difference) Error() string {
+func (d *DifferenceError) Error() string {
 	since := ""
 	if d.Event != "" {
 		since = fmt.Sprintf(" (since event %s)", d.Event)
@@ -87,7 +87,7 @@ func (d *Difference) Error() string {
 
 // VerifyState replays the ledger and compares the outcome with the live
 // tables, both ways. It trusts the ledger's leaves: VerifyLedger first. The
-// error is a *Difference, or an error of reading.
+// error is a *DifferenceError, or an error of reading.
 func VerifyState(ctx context.Context, s Store, progress Progress) (Report, error) {
 	var report Report
 	err := s.View(ctx, func(r Reader) error {
@@ -129,16 +129,16 @@ func (v *stateCheck) columns(ctx context.Context) error {
 		}
 		event, err := ledger.ParseLeaf(e.Leaf)
 		if err != nil {
-			return &Difference{e.Kind, e.Object, e.ID, fmt.Sprintf("entry %d: %v", e.Index, err)}
+			return &DifferenceError{e.Kind, e.Object, e.ID, fmt.Sprintf("entry %d: %v", e.Index, err)}
 		}
 		o := event.Object
 		switch {
 		case e.ID != event.ID, e.Cause != event.Cause, e.Kind != o.Kind, e.Object != o.ID, e.Version != o.Version:
-			return &Difference{o.Kind, o.ID, event.ID, fmt.Sprintf("the columns of entry %d do not repeat its leaf", e.Index)}
+			return &DifferenceError{o.Kind, o.ID, event.ID, fmt.Sprintf("the columns of entry %d do not repeat its leaf", e.Index)}
 		case e.Body == nil:
 			v.report.Erased++
 		case ledger.Commit(e.Salt, e.Body) != event.After:
-			return &Difference{o.Kind, o.ID, event.ID, fmt.Sprintf("the state kept with entry %d is not the one it committed to", e.Index)}
+			return &DifferenceError{o.Kind, o.ID, event.ID, fmt.Sprintf("the state kept with entry %d is not the one it committed to", e.Index)}
 		}
 		v.report.Entries++
 		if v.progress != nil && (v.report.Entries%4096 == 0 || v.report.Entries == v.total) {
@@ -166,10 +166,10 @@ func (v *stateCheck) objects(ctx context.Context) (keys int64, err error) {
 		case order < 0:
 			return 0, unaccounted(row)
 		case order > 0:
-			return 0, &Difference{e.Kind, e.Object, e.ID, "its row is missing"}
+			return 0, &DifferenceError{e.Kind, e.Object, e.ID, "its row is missing"}
 		}
 		if what := differs(e, row); what != "" {
-			return 0, &Difference{e.Kind, e.Object, e.ID, what}
+			return 0, &DifferenceError{e.Kind, e.Object, e.ID, what}
 		}
 		keys += int64(len(row.Keys))
 		v.report.Objects++
@@ -185,7 +185,7 @@ func (v *stateCheck) objects(ctx context.Context) (keys int64, err error) {
 }
 
 func unaccounted(row StoredObject) error {
-	return &Difference{Kind: row.Kind, ID: row.ID, What: "it has a row, and no event of the ledger made it"}
+	return &DifferenceError{Kind: row.Kind, ID: row.ID, What: "it has a row, and no event of the ledger made it"}
 }
 
 // differs says in what a row is not what its last event left.
@@ -223,7 +223,7 @@ func underivable(e StoredEntry) string {
 	case err != nil:
 		return "its body cannot be read: " + err.Error()
 	case o.ID != e.Object:
-		return fmt.Sprintf("its body is that of %s", o.ID)
+		return "its body is that of " + o.ID
 	case o.Subject != e.Subject:
 		return "its body is of another subject than its entry says"
 	case !slices.Equal(SortedKeys(o.Keys), e.Keys):
@@ -240,7 +240,7 @@ func (v *stateCheck) keys(ctx context.Context, expected int64) error {
 			return err
 		}
 		if !slices.Contains(k.Keys, k.Key) {
-			return &Difference{Kind: k.Kind, ID: k.ID, What: fmt.Sprintf("it is found by %s=%q, and no event says so", k.Name, k.Value)}
+			return &DifferenceError{Kind: k.Kind, ID: k.ID, What: fmt.Sprintf("it is found by %s=%q, and no event says so", k.Name, k.Value)}
 		}
 		v.report.Keys++
 	}
@@ -257,7 +257,7 @@ func (v *stateCheck) keys(ctx context.Context, expected int64) error {
 				return err
 			}
 			if !has {
-				return &Difference{row.Kind, row.ID, row.Event, fmt.Sprintf("it is not found by %s=%q any more", k.Name, k.Value)}
+				return &DifferenceError{row.Kind, row.ID, row.Event, fmt.Sprintf("it is not found by %s=%q any more", k.Name, k.Value)}
 			}
 		}
 	}

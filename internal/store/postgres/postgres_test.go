@@ -219,3 +219,5 @@ func TestATerminatedSessionIsMended(t *testing.T) {
 		t.Errorf("ran %d times: %v", runs, err)
 	}
 }
+
+func BenchmarkStore(b *testing.B) { storetest.Bench(b, backend) }

@@ -93,3 +93,5 @@ func TestAFullDiskClosesTheLedger(t *testing.T) {
 		t.Errorf("%d entries, want %d; %v", report.Entries, written+1, err)
 	}
 }
+
+func BenchmarkStore(b *testing.B) { storetest.Bench(b, backend) }

@@ -70,7 +70,7 @@ func (m *member) sync(ctx context.Context, always bool) error {
 		if m.empty() && !always {
 			return nil
 		}
-		if _, err := m.session.exec(ctx, `SAVEPOINT member`); err != nil {
+		if _, err := m.exec(ctx, `SAVEPOINT member`); err != nil {
 			return m.group.fail(err)
 		}
 		m.savepoint = true
@@ -86,7 +86,7 @@ func (m *member) SQL() *sql.Tx {
 	m.group.touched = true
 	// An error is kept in the group and ends it after the function.
 	_ = m.sync(context.Background(), true)
-	return m.session.tx
+	return m.tx
 }
 
 // Get gives an object, or false.
@@ -248,10 +248,15 @@ func checkText(what, s string, longest int) error {
 	switch {
 	case len(s) > longest:
 		return onus.Errorf(onus.Invalid, "", "the %s is %d bytes long; %d are allowed", what, len(s), longest)
-	case !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0:
+	case !keepable(s, longest):
 		return onus.Errorf(onus.Invalid, "", "the %s is not valid text", what)
 	}
 	return nil
+}
+
+// keepable says whether every database could keep a text.
+func keepable(s string, longest int) bool {
+	return len(s) <= longest && utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -42,8 +42,8 @@ func (r *reader) Get(ctx context.Context, kind, id string) (store.Row, bool, err
 // load reads the state of one object.
 func (q *session) load(ctx context.Context, at ref) (*state, error) {
 	st := &state{row: store.Row{Kind: at.kind, ID: at.id}}
-	if checkText("id", at.id, maxID) != nil || checkText("kind", at.kind, maxName) != nil {
-		return st, nil // no such thing can have been kept
+	if !keepable(at.id, maxID) || !keepable(at.kind, maxName) {
+		return st, nil
 	}
 	var body []byte
 	var keys string

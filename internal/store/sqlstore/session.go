@@ -26,7 +26,7 @@ func newPool(ctx context.Context, db *sql.DB, d Dialect) (*pool, error) {
 			p.texts[text] = numbered(text)
 			continue
 		}
-		stmt, err := db.PrepareContext(ctx, text)
+		stmt, err := db.PrepareContext(ctx, text) //nolint:sqlclosecheck // closed with the pool
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("prepare the store's statements: %w", err), p.closeStatements())
 		}
@@ -95,14 +95,14 @@ func (q *session) stmt(ctx context.Context, text string) *sql.Stmt {
 }
 
 func (q *session) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
-	if stmt := q.stmt(ctx, text); stmt != nil {
+	if stmt := q.stmt(ctx, text); stmt != nil { //nolint:sqlclosecheck // closed with the transaction
 		return stmt.ExecContext(ctx, args...)
 	}
 	return q.tx.ExecContext(ctx, q.pool.bind(text), args...)
 }
 
 func (q *session) row(ctx context.Context, text string, args ...any) *sql.Row {
-	if stmt := q.stmt(ctx, text); stmt != nil {
+	if stmt := q.stmt(ctx, text); stmt != nil { //nolint:sqlclosecheck // closed with the transaction
 		return stmt.QueryRowContext(ctx, args...)
 	}
 	return q.tx.QueryRowContext(ctx, q.pool.bind(text), args...)
@@ -113,7 +113,7 @@ func (q *session) row(ctx context.Context, text string, args ...any) *sql.Row {
 func (q *session) each(ctx context.Context, scan func(*sql.Rows) error, text string, args ...any) error {
 	var rows *sql.Rows
 	var err error
-	if stmt := q.stmt(ctx, text); stmt != nil {
+	if stmt := q.stmt(ctx, text); stmt != nil { //nolint:sqlclosecheck // closed with the transaction
 		rows, err = stmt.QueryContext(ctx, args...)
 	} else {
 		rows, err = q.tx.QueryContext(ctx, q.pool.bind(text), args...)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -78,6 +79,7 @@ func writeForEver(ctx context.Context, b Backend, place, key string) error {
 // A process is killed at any moment, again and again: what it was told is
 // durable is there, and the ledger and the state hold together.
 func killLosesNothing(t *testing.T, b Backend) {
+	t.Helper()
 	place := b.Place(t)
 	key, _ := testKey()
 	children := 1
@@ -141,7 +143,7 @@ func killLosesNothing(t *testing.T, b Backend) {
 		if lost > 0 {
 			t.Errorf("%d of %d acknowledged updates are lost", lost, len(acknowledged))
 		}
-		if want := fmt.Sprint(report.Entries / 2); body(t, s, "counter") != want {
+		if want := strconv.FormatInt(report.Entries/2, 10); body(t, s, "counter") != want {
 			t.Errorf("counted %s in %d entries", body(t, s, "counter"), report.Entries)
 		}
 		if err := s.Close(); err != nil {

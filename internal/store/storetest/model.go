@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -53,6 +54,7 @@ func (m model) find(q store.Query) []string {
 }
 
 func storeDoesWhatAMapDoes(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	kinds := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -65,7 +67,7 @@ func storeDoesWhatAMapDoes(t *testing.T, b Backend) {
 				fail := rapid.Bool().Draw(rt, "fail")
 				err := s.Update(t.Context(), func(tx store.Tx) error {
 					for range rapid.IntRange(1, 6).Draw(rt, "steps") {
-						step(rt, t, tx, kind, next)
+						step(t, rt, tx, kind, next)
 					}
 					if fail {
 						return errNo
@@ -81,7 +83,7 @@ func storeDoesWhatAMapDoes(t *testing.T, b Backend) {
 			},
 			"": func(rt *rapid.T) {
 				err := s.View(t.Context(), func(r store.Reader) error {
-					compare(rt, t, r, kind, world)
+					compare(t, rt, r, kind, world)
 					return nil
 				})
 				if err != nil {
@@ -99,14 +101,14 @@ var (
 	drawValue = rapid.SampledFrom([]string{"", "1", "2", "3"})
 )
 
-func step(rt *rapid.T, t *testing.T, tx store.Tx, kind string, world model) {
+func step(t *testing.T, rt *rapid.T, tx store.Tx, kind string, world model) {
 	t.Helper()
 	if rapid.IntRange(0, 3).Draw(rt, "what") == 0 {
-		compare(rt, t, tx, kind, world)
+		compare(t, rt, tx, kind, world)
 		return
 	}
 	id := drawID.Draw(rt, "id")
-	o := modelObject{body: fmt.Sprint(rapid.IntRange(0, 99).Draw(rt, "body")), version: world[id].version + 1}
+	o := modelObject{body: strconv.Itoa(rapid.IntRange(0, 99).Draw(rt, "body")), version: world[id].version + 1}
 	for range rapid.IntRange(0, 3).Draw(rt, "keys") {
 		o.keys = append(o.keys, store.Key{Name: drawName.Draw(rt, "name"), Value: drawValue.Draw(rt, "value")})
 	}
@@ -121,7 +123,7 @@ func step(rt *rapid.T, t *testing.T, tx store.Tx, kind string, world model) {
 }
 
 // compare asks the store and the model the same.
-func compare(rt *rapid.T, t *testing.T, r store.Reader, kind string, world model) {
+func compare(t *testing.T, rt *rapid.T, r store.Reader, kind string, world model) {
 	t.Helper()
 	id := drawID.Draw(rt, "get")
 	row, ok, err := r.Get(t.Context(), kind, id)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 )
 
 func viewIsOneSnapshot(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	put(t, s, thing("a", `1`, store.Key{Name: "k", Value: "v"}))
 	view(t, s, func(r store.Reader) error {
@@ -47,17 +49,18 @@ func viewIsOneSnapshot(t *testing.T, b Backend) {
 }
 
 func updateSeesItsOwnWrites(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	put(t, s, thing("old", `1`, store.Key{Name: "k", Value: "1"}))
 	update(t, s, func(tx store.Tx) error {
 		for round := range 3 {
 			version := int64(round + 1)
-			e, err := tx.Record(t.Context(), event, thing("new", fmt.Sprint(round), store.Key{Name: "k", Value: fmt.Sprint(round)}))
+			e, err := tx.Record(t.Context(), event, thing("new", strconv.Itoa(round), store.Key{Name: "k", Value: strconv.Itoa(round)}))
 			if err != nil {
 				return err
 			}
 			row, ok, err := tx.Get(t.Context(), "thing", "new")
-			if err != nil || !ok || row.Version != version || row.Event != e.ID || string(row.Body) != fmt.Sprint(round) {
+			if err != nil || !ok || row.Version != version || row.Event != e.ID || string(row.Body) != strconv.Itoa(round) {
 				t.Errorf("round %d: got %+v, %v, %v", round, row, ok, err)
 			}
 			ids, err := find(t.Context(), tx, store.Query{Kind: "thing", Key: "k", From: "0", To: "9"})
@@ -65,7 +68,7 @@ func updateSeesItsOwnWrites(t *testing.T, b Backend) {
 			if err != nil || !slices.Equal(ids, want) {
 				t.Errorf("round %d: found %v, %v", round, ids, err)
 			}
-			if n, err := tx.Count(t.Context(), store.Is("thing", "k", fmt.Sprint(round))); err != nil || n != []int{1, 2, 1}[round] {
+			if n, err := tx.Count(t.Context(), store.Is("thing", "k", strconv.Itoa(round))); err != nil || n != []int{1, 2, 1}[round] {
 				t.Errorf("round %d: counted %d, %v", round, n, err)
 			}
 			var last store.Entry
@@ -75,7 +78,7 @@ func updateSeesItsOwnWrites(t *testing.T, b Backend) {
 				}
 				last = entry
 			}
-			if last.Index != version || string(last.Body) != fmt.Sprint(round) {
+			if last.Index != version || string(last.Body) != strconv.Itoa(round) {
 				t.Errorf("round %d: event %+v", round, last)
 			}
 		}
@@ -85,6 +88,7 @@ func updateSeesItsOwnWrites(t *testing.T, b Backend) {
 }
 
 func loopIsNotMoved(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	put(t, s, thing("a", `1`, store.Key{Name: "due", Value: "1"}), thing("b", `1`, store.Key{Name: "due", Value: "2"}))
 	update(t, s, func(tx store.Tx) error {
@@ -106,11 +110,12 @@ func loopIsNotMoved(t *testing.T, b Backend) {
 }
 
 func findByRangesAndPages(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	const many = 1200 // more than are read at once
 	update(t, s, func(tx store.Tx) error {
 		for i := range many {
-			id, even := fmt.Sprintf("%05d", i), fmt.Sprint(i%2 == 0)
+			id, even := fmt.Sprintf("%05d", i), strconv.FormatBool(i%2 == 0)
 			// Two values of one name, and text that sorts by bytes only.
 			keys := []store.Key{{Name: "at", Value: id}, {Name: "at", Value: fmt.Sprintf("%05d", i+1)}, {Name: "even", Value: even}}
 			if err := record(t.Context(), tx, thing(id, `1`, keys...)); err != nil {
@@ -187,6 +192,7 @@ func findByRangesAndPages(t *testing.T, b Backend) {
 }
 
 func keysAreReplaced(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	put(t, s, thing("a", `1`, store.Key{Name: "x", Value: "1"}, store.Key{Name: "y", Value: "1"}, store.Key{Name: "x", Value: "1"}))
 	put(t, s, thing("a", `2`, store.Key{Name: "x", Value: "2"}, store.Key{Name: "y", Value: "1"}))
@@ -206,12 +212,13 @@ func keysAreReplaced(t *testing.T, b Backend) {
 }
 
 func versionsAndChain(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	var events []ledger.Event
 	for i := range 3 { // within an update, and from one to the next
 		update(t, s, func(tx store.Tx) error {
 			for range 2 {
-				e, err := tx.Record(t.Context(), event, thing("a", fmt.Sprint(i)))
+				e, err := tx.Record(t.Context(), event, thing("a", strconv.Itoa(i)))
 				if err != nil {
 					return err
 				}
@@ -254,6 +261,7 @@ func versionsAndChain(t *testing.T, b Backend) {
 }
 
 func eventsAreFound(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	var first ledger.Event
 	update(t, s, func(tx store.Tx) error {
@@ -320,6 +328,7 @@ func eventsAreFound(t *testing.T, b Backend) {
 }
 
 func misshapenIsRefused(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	long := strings.Repeat("x", 1001)
 	other := event
@@ -365,14 +374,15 @@ func misshapenIsRefused(t *testing.T, b Backend) {
 }
 
 func everyEventIsSigned(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	if verify(t, s).Checkpoint != "" {
 		t.Error("an empty ledger is signed")
 	}
 	for i := range 9 {
-		var objects []store.Object
+		objects := make([]store.Object, 0, i)
 		for j := range i {
-			objects = append(objects, thing(fmt.Sprint(j), fmt.Sprint(i)))
+			objects = append(objects, thing(strconv.Itoa(j), strconv.Itoa(i)))
 		}
 		put(t, s, objects...)
 		report := verify(t, s)

@@ -11,6 +11,7 @@ import (
 // Every way to change the tables behind the store's back is found, and said in
 // a sentence that names the place.
 func tamperingIsFound(t *testing.T, b Backend) {
+	t.Helper()
 	for name, c := range map[string]struct {
 		sql    string
 		ledger string // what VerifyLedger says; empty: it has nothing to say

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 var errNo = errors.New("no")
 
 func failedUpdateChangesNothing(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	put(t, s, thing("a", `1`, store.Key{Name: "k", Value: "old"}))
 	for name, look := range map[string]bool{"in memory": false, "written under a savepoint": true} {
@@ -66,6 +68,7 @@ func add(ctx context.Context, tx store.Tx) error {
 }
 
 func updatesTakeTurns(t *testing.T, b Backend) {
+	t.Helper()
 	place := b.Place(t)
 	stores := []store.Store{openAt(t, b, place, Options(t))}
 	if b.Shared {
@@ -98,6 +101,7 @@ func updatesTakeTurns(t *testing.T, b Backend) {
 // same head, because they share a group. How soon they wait is up to the
 // scheduler, so a round may be repeated with more patience.
 func groupsShareACommit(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	const callers, failing = 12, 7
 	for round := range 12 {
@@ -155,6 +159,7 @@ func groupsShareACommit(t *testing.T, b Backend) {
 }
 
 func panicEndsOneUpdate(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	func() {
 		defer func() {
@@ -185,6 +190,7 @@ func panicEndsOneUpdate(t *testing.T, b Backend) {
 }
 
 func cancelledWaitNeverBegins(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	begun, release := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
@@ -205,6 +211,7 @@ func cancelledWaitNeverBegins(t *testing.T, b Backend) {
 }
 
 func cancelledInsideSparesOthers(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -233,6 +240,7 @@ func cancelledInsideSparesOthers(t *testing.T, b Backend) {
 }
 
 func unsignedChangesNothing(t *testing.T, b Backend) {
+	t.Helper()
 	o := Options(t)
 	signer := &faultySigner{Signer: o.Signer}
 	o.Signer = signer
@@ -252,6 +260,7 @@ func unsignedChangesNothing(t *testing.T, b Backend) {
 }
 
 func closedChangesNothing(t *testing.T, b Backend) {
+	t.Helper()
 	place := b.Place(t)
 	s := openAt(t, b, place, Options(t))
 	begun, release := make(chan struct{}), make(chan struct{})
@@ -299,6 +308,7 @@ func closedChangesNothing(t *testing.T, b Backend) {
 }
 
 func reopeningKeepsAll(t *testing.T, b Backend) {
+	t.Helper()
 	place := b.Place(t)
 	for i := range 4 {
 		s, err := b.Open(t.Context(), place, Options(t))
@@ -321,6 +331,7 @@ func reopeningKeepsAll(t *testing.T, b Backend) {
 }
 
 func jobsShareTheFate(t *testing.T, b Backend) {
+	t.Helper()
 	s := open(t, b)
 	db, _ := s.Writer()
 	if _, err := db.ExecContext(t.Context(), `CREATE TABLE job (name TEXT PRIMARY KEY)`); err != nil {
@@ -350,16 +361,16 @@ func jobsShareTheFate(t *testing.T, b Backend) {
 	})
 	// A failed statement that the function hides spares the others.
 	hidden := s.Update(t.Context(), func(tx store.Tx) error { _ = job("c")(tx); return nil })
-	var jobs string
+	var jobs strings.Builder
 	for _, name := range []string{"a", "b", "c"} {
 		var n int
 		if err := db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM job WHERE name = '`+name+`'`).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
-		jobs += fmt.Sprint(name, n)
+		fmt.Fprint(&jobs, name, n)
 	}
-	if jobs != "a1b0c1" {
-		t.Errorf("jobs: %s", jobs)
+	if jobs.String() != "a1b0c1" {
+		t.Errorf("jobs: %s", jobs.String())
 	}
 	if (hidden == nil) != (body(t, s, "c") != "") {
 		t.Errorf("the update with the hidden failure got %v and left %q", hidden, body(t, s, "c"))
