@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/server"
+)
+
+// reading opens what is kept, without definitions, for looking only.
+func (e *env) reading(ctx context.Context, at place, do func(*server.Books) error) error {
+	b, err := server.OpenBooks(ctx, e.options("", at))
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(b), b.Close())
+}
+
+func (e *env) explainCmd() *cobra.Command {
+	var (
+		at             place
+		change, output string
+	)
+	cmd := &cobra.Command{
+		Use: "explain WHO WHAT", Short: "Why somebody has access, and who answers for it", Args: cobra.MaximumNArgs(2),
+		Long: `Explain answers in one sentence, then gives the chain of ledger entries down to
+the source record as it was read. WHO is a login, a mail address, an identity's ID
+or source/key; WHAT is an entitlement, system/entitlement, or a system for the
+account itself.`,
+		Example: "  onus explain ana.k role:ledger_write\n  onus explain ana.k corp-directory\n  onus explain --change run_4f….03",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			if change == "" && len(args) != 2 {
+				return onus.Errorf(onus.Invalid, "as in 'onus explain ana.k role:ledger_write'", "explain needs WHO and WHAT, or --change ID")
+			}
+			return e.reading(ctx, at, func(b *server.Books) error {
+				var x attribution.Explanation
+				var err error
+				if change != "" {
+					x, err = b.ExplainChange(ctx, change)
+				} else {
+					x, err = b.Explain(ctx, args[0], args[1])
+				}
+				if err != nil {
+					return err
+				}
+				if output == "json" {
+					return e.asJSON(x)
+				}
+				e.explain(x)
+				return nil
+			})
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().StringVar(&change, "change", "", "explain one change by its ID")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+func (e *env) explain(x attribution.Explanation) {
+	fmt.Fprintf(e.out, "%s\n", x.Sentence)
+	if len(x.Answers) > 0 {
+		fmt.Fprintln(e.out)
+		for _, a := range x.Answers {
+			fmt.Fprintf(e.out, "%-32s %s\n", a.Duty, a.Mail)
+		}
+	}
+	if len(x.Chain) > 0 {
+		fmt.Fprintln(e.out)
+	}
+	for _, l := range x.Chain {
+		fmt.Fprintf(e.out, "#%-6d %s  %-20s %s\n", l.Index, l.Time.UTC().Format(time.DateTime), l.Type, l.Says)
+	}
+}
+
+func (e *env) verifyCmd() *cobra.Command {
+	cmd := &cobra.Command{Use: "verify", Short: "Check the ledger, and that the state is what it says"}
+	cmd.AddCommand(
+		e.verify("ledger", "Recompute every leaf and the root, and check the signed checkpoint", (*server.Books).VerifyLedger),
+		e.verify("state", "Replay the ledger and compare every row of the state with it", (*server.Books).VerifyState))
+	return cmd
+}
+
+func (e *env) verify(what, short string, check func(*server.Books, context.Context) (server.Verification, error)) *cobra.Command {
+	var (
+		at     place
+		output string
+	)
+	cmd := &cobra.Command{
+		Use: what, Short: short, Args: cobra.NoArgs, Example: "  onus verify " + what + " --data onus-data",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			return e.reading(ctx, at, func(b *server.Books) error {
+				v, err := check(b, ctx)
+				if err != nil {
+					return err
+				}
+				if output == "json" {
+					err = e.asJSON(v)
+				} else {
+					fmt.Fprintln(e.out, v.Says)
+				}
+				if err == nil && !v.Good {
+					return exit(exitError)
+				}
+				return err
+			})
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+func indented(text string) string {
+	var b bytes.Buffer
+	if err := json.Indent(&b, []byte(text), "  ", "  "); err != nil {
+		return "  " + text
+	}
+	return "  " + b.String()
+}

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/server"
+)
+
+func (e *env) planCmd() *cobra.Command {
+	var (
+		at           place
+		zoom, output string
+	)
+	cmd := &cobra.Command{
+		Use: "plan DIR", Short: "Show what the next run would do, on live data", Args: cobra.ExactArgs(1),
+		Long: `Plan reads the sources, scans the systems, and shows the very plans that the next
+run would carry out: what would be held, and why, included. No system is touched.
+
+It exits with 0 when there is nothing to do, 2 when there are changes, 1 on an error.`,
+		Example: "  onus plan acme\n  onus plan acme --zoom change\n  onus plan acme -o json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			return e.with(ctx, e.options(args[0], at), func(s *server.Server) error {
+				view, err := s.PlanView(ctx)
+				if err != nil {
+					return err
+				}
+				if err := e.showPlan(view, zoom, output); err != nil {
+					return err
+				}
+				if view.Changes > 0 || view.Refused > 0 {
+					return exit(exitChanges)
+				}
+				return nil
+			})
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().StringVar(&zoom, "zoom", "summary", "how close to look: summary, identity, change")
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json or yaml")
+	return cmd
+}
+
+func (e *env) showPlan(v server.PlanView, zoom, output string) error {
+	switch output {
+	case "json":
+		return e.asJSON(v)
+	case "yaml":
+		return e.asYAML(v)
+	case "table":
+	default:
+		return onus.Errorf(onus.Invalid, "table, json or yaml", "there is no output %q", output)
+	}
+	w := tabwriter.NewWriter(e.out, 0, 4, 2, ' ', 0)
+	switch zoom {
+	case "summary":
+		fmt.Fprintln(w, "WORKFLOW\tSUBJECTS\tCHANGES\tREMOVALS\tWEIGHT\tTO APPROVE\tCANNOT PLAN\tHELD")
+		for _, b := range v.Workflows {
+			fmt.Fprintf(w, "%s v%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", b.Workflow, b.Version, b.Measure.Subjects, b.Measure.Changes,
+				b.Measure.Removals, b.Measure.Weight, b.ToApprove, len(b.Refused), strings.Join(b.Held, "; "))
+		}
+	case "identity":
+		fmt.Fprintln(w, "WORKFLOW\tIDENTITY\tCHANGES\tWEIGHT\tPLAN")
+		for _, b := range v.Workflows {
+			for _, p := range b.Plans {
+				fmt.Fprintf(w, "%s v%d\t%s\t%s\t%d\t%s\n", b.Workflow, b.Version, p.Identity, strings.Join(p.Says(), ", "), p.Weight, p.Digest.Short())
+			}
+		}
+	case "change":
+		fmt.Fprintln(w, "IDENTITY\tCHANGE\tBECAUSE\tRULE\tSENSITIVITY\tUNDONE BY\tAPPROVAL")
+		for _, b := range v.Workflows {
+			for _, p := range b.Plans {
+				for _, c := range p.Changes {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s/%s\t%s\t%s\t%s\n", p.Identity, c.Says, c.Because, b.Workflow, c.Rule, c.Sensitivity, c.Reversal, c.Approval)
+				}
+			}
+		}
+	default:
+		return onus.Errorf(onus.Invalid, "summary, identity or change", "there is no zoom %q", zoom)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, b := range v.Workflows {
+		for _, r := range b.Refused {
+			fmt.Fprintf(e.out, "cannot plan %s for %s: %s (%s, to %s)\n", b.Workflow, r.Identity, r.Message, r.Category, r.To)
+		}
+		for _, h := range b.Held {
+			fmt.Fprintf(e.out, "held: %s: %s (to %s)\n", b.Workflow, h, b.HeldFor)
+		}
+	}
+	if v.Changes == 0 {
+		fmt.Fprintln(e.out, "nothing to do")
+	}
+	return nil
+}
+
+// asYAML writes a value with the names that its JSON has.
+func (e *env) asYAML(v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var plain any
+	if err := yaml.Unmarshal(data, &plain); err != nil {
+		return err
+	}
+	enc := yaml.NewEncoder(e.out)
+	enc.SetIndent(2)
+	return enc.Encode(plain)
+}

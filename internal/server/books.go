@@ -1,0 +1,228 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/ledger"
+)
+
+// Books is what is kept, opened for looking at it: it needs no definitions.
+type Books struct {
+	store    store.Store
+	verifier string
+	now      func() time.Time
+	progress func(string, ...any)
+}
+
+// OpenBooks opens the store of a data folder.
+func OpenBooks(ctx context.Context, o Options) (*Books, error) {
+	st, verifier, err := OpenStore(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Progress == nil {
+		o.Progress = func(string, ...any) {}
+	}
+	return &Books{store: st, verifier: verifier, now: o.Now, progress: o.Progress}, nil
+}
+
+// Books looks at what a server keeps.
+func (s *Server) Books() *Books {
+	return &Books{store: s.store, verifier: s.Verifier, now: s.Now, progress: s.Progress}
+}
+
+// Close lets go of the store.
+func (b *Books) Close() error { return b.store.Close() }
+
+// A Problem is an exception with how many open ones are like it.
+type Problem struct {
+	onus.Exception
+
+	Alike int `json:"alike"`
+}
+
+// Exceptions lists the open exceptions, or all, the most urgent first.
+func (b *Books) Exceptions(ctx context.Context, all bool) ([]Problem, error) {
+	var found []onus.Exception
+	err := b.store.View(ctx, func(r store.Reader) (err error) {
+		q := store.Query{}
+		if !all {
+			q = store.Is(store.Exceptions.Name, "state", string(onus.ExceptionOpen))
+		}
+		found, err = store.Exceptions.Query(ctx, r, q)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	alike := map[string]int{}
+	for _, x := range found {
+		if x.State == onus.ExceptionOpen {
+			alike[x.Group]++
+		}
+	}
+	slices.SortStableFunc(found, func(a, b onus.Exception) int {
+		if c := a.Deadline.Compare(b.Deadline); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	problems := make([]Problem, len(found))
+	for i, x := range found {
+		problems[i] = Problem{Exception: x, Alike: alike[x.Group]}
+	}
+	return problems, nil
+}
+
+// Exception gives one exception by its ID, or by a beginning that only one has.
+func (b *Books) Exception(ctx context.Context, id string) (Problem, error) {
+	all, err := b.Exceptions(ctx, true)
+	if err != nil {
+		return Problem{}, err
+	}
+	var match []Problem
+	for _, p := range all {
+		if p.ID == id {
+			return p, nil
+		}
+		if strings.HasPrefix(p.ID, id) {
+			match = append(match, p)
+		}
+	}
+	switch len(match) {
+	case 0:
+		return Problem{}, onus.Errorf(onus.NotFound, "onus exceptions list --all shows them", "there is no exception %s", id)
+	case 1:
+		return match[0], nil
+	default:
+		return Problem{}, onus.Errorf(onus.Conflict, "give more of it", "%d exceptions begin with %s", len(match), id)
+	}
+}
+
+// Explain says why somebody has, or lacks, something.
+func (b *Books) Explain(ctx context.Context, who, what string) (x attribution.Explanation, err error) {
+	err = b.store.View(ctx, func(r store.Reader) error {
+		x, err = attribution.Explain(ctx, r, who, what, b.now())
+		return err
+	})
+	return x, err
+}
+
+// ExplainChange says why one change was made, and how it went.
+func (b *Books) ExplainChange(ctx context.Context, id string) (x attribution.Explanation, err error) {
+	err = b.store.View(ctx, func(r store.Reader) error {
+		x, err = attribution.ExplainChange(ctx, r, id)
+		return err
+	})
+	return x, err
+}
+
+// A Verification says whether what is kept is what it should be.
+type Verification struct {
+	Good bool   `json:"good"`
+	Says string `json:"says"`
+	Size int64  `json:"size"` // ledger entries looked at
+}
+
+// VerifyLedger recomputes the log from its leaves.
+func (b *Books) VerifyLedger(ctx context.Context) (Verification, error) {
+	rep, err := store.VerifyLedger(ctx, b.store, b.verifier, b.count("entries verified"))
+	var fault *ledger.FaultError
+	if errors.As(err, &fault) {
+		return Verification{Says: fault.Error(), Size: rep.Entries}, nil
+	}
+	return Verification{
+		Good: true, Size: rep.Entries,
+		Says: fmt.Sprintf("the ledger is whole: %d entries, root %x, checkpoint signed by %s", rep.Entries, rep.Root[:8], Origin),
+	}, err
+}
+
+// VerifyState replays the ledger against the state.
+func (b *Books) VerifyState(ctx context.Context) (Verification, error) {
+	rep, err := store.VerifyState(ctx, b.store, b.count("rows compared"))
+	var differs *store.DifferenceError
+	if errors.As(err, &differs) {
+		return Verification{Says: differs.Error(), Size: rep.Entries}, nil
+	}
+	return Verification{
+		Good: true, Size: rep.Entries,
+		Says: fmt.Sprintf("the state is what the ledger says: %d objects and %d keys from %d entries", rep.Objects, rep.Keys, rep.Entries),
+	}, err
+}
+
+func (b *Books) count(of string) store.Progress {
+	return func(done, total int64) {
+		if total > 100_000 {
+			b.progress("%d of %d %s", done, total, of)
+		}
+	}
+}
+
+// RunsBy counts the runs of a state.
+type RunsBy struct {
+	State onus.RunState
+	Count int
+}
+
+// runsByState counts what the runs of a cycle came to.
+func (s *Server) runsByState(ctx context.Context, since time.Time) ([]RunsBy, error) {
+	count := map[onus.RunState]int{}
+	err := s.store.View(ctx, func(r store.Reader) error {
+		batches, err := store.Batches.Query(ctx, r, store.Query{Key: "time", From: store.Stamp(since), To: store.Stamp(s.Now())})
+		if err != nil {
+			return err
+		}
+		for _, b := range batches {
+			runs, err := store.Runs.Find(ctx, r, "batch", b.ID)
+			if err != nil {
+				return fmt.Errorf("count the runs of %s: %w", b.ID, err)
+			}
+			for _, run := range runs {
+				count[run.State]++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var by []RunsBy
+	for _, st := range []onus.RunState{
+		onus.RunDone, onus.RunReady, onus.RunWaiting, onus.RunHeld, onus.RunExcepted, onus.RunOverridden, onus.RunRefused, onus.RunSuperseded,
+	} {
+		if count[st] > 0 {
+			by = append(by, RunsBy{st, count[st]})
+		}
+	}
+	return by, nil
+}
+
+// Stranger explains one grant that was seen on a system and that nobody
+// warranted, if there is any: the first by id.
+func (b *Books) Stranger(ctx context.Context) (says string, err error) {
+	err = b.store.View(ctx, func(r store.Reader) error {
+		for row, err := range r.Find(ctx, store.Query{Kind: store.Grants.Name}) {
+			if err != nil {
+				return err
+			}
+			g, err := store.Grants.Get(ctx, r, row.ID)
+			if err != nil {
+				return err
+			}
+			if g.Observed && len(g.Warrants) == 0 && g.Entitlement != "" {
+				says = attribution.Unwarranted(g)
+				return nil
+			}
+		}
+		return nil
+	})
+	return says, err
+}

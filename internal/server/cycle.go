@@ -1,0 +1,197 @@
+package server
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/engine"
+	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/intake"
+	"github.com/onus-id/onus/internal/store"
+)
+
+// A Report says what one cycle found and set off.
+type Report struct {
+	Reads   []intake.Outcome
+	Planned []engine.Simulation
+	Runs    []RunsBy // what the runs that the cycle set off came to
+	Open    int      // exceptions open when the cycle ended
+}
+
+// Cycle takes one look at everything: it reads the sources, lets dates
+// arrive, scans the systems, and plans what all that warrants.
+func (s *Server) Cycle(ctx context.Context) (Report, error) {
+	rep, roster, err := s.look(ctx)
+	if err != nil {
+		return rep, err
+	}
+	rep.Planned, err = s.Engine.PlanAll(ctx, roster)
+	return rep, err
+}
+
+// look brings the picture of sources and systems up to date, and gives the
+// roster as it is then.
+func (s *Server) look(ctx context.Context) (Report, *intake.Roster, error) {
+	var rep Report
+	for _, name := range s.sourcesInOrder() {
+		s.Progress("reading source %s", name)
+		out, err := s.intake.Take(ctx, s.Program, s.Program.Sources[name], s.feeds[name])
+		if err != nil {
+			return rep, nil, err
+		}
+		rep.Reads = append(rep.Reads, out)
+	}
+	if _, err := s.intake.Tick(ctx, s.Program); err != nil {
+		return rep, nil, err
+	}
+	if err := s.Engine.Pin(ctx, onus.Engine); err != nil {
+		return rep, nil, err
+	}
+	s.Progress("scanning %d systems", len(s.conns))
+	if err := s.Engine.Observe(ctx); err != nil {
+		return rep, nil, err
+	}
+	roster, err := s.people(ctx)
+	return rep, roster, err
+}
+
+// sourcesInOrder gives people first: everything else refers to them.
+func (s *Server) sourcesInOrder() []onus.SourceName {
+	names := slices.Sorted(maps.Keys(s.Program.Sources))
+	people := s.Program.Organisation.People
+	slices.SortStableFunc(names, func(a, b onus.SourceName) int {
+		switch {
+		case a == people && b != people:
+			return -1
+		case b == people && a != people:
+			return 1
+		default:
+			return 0
+		}
+	})
+	return names
+}
+
+// Plan gives what the next cycle would do, without doing it to any system.
+// Sources are read and systems scanned, as the plan is about live data.
+func (s *Server) Plan(ctx context.Context) ([]engine.Simulation, error) {
+	_, roster, err := s.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Engine.Simulate(ctx, roster)
+}
+
+// UntilIdle does all that is due: a cycle, and every run as far as it goes.
+func (s *Server) UntilIdle(ctx context.Context) (Report, error) {
+	began := s.Now()
+	if err := s.Engine.WakeInterrupted(ctx); err != nil {
+		return Report{}, err
+	}
+	rep, err := s.Cycle(ctx)
+	if err != nil {
+		return rep, err
+	}
+	if err := s.queue.Start(ctx, s.Engine.Handle, workers); err != nil {
+		return rep, err
+	}
+	if err := s.waitIdle(ctx); err != nil {
+		return rep, err
+	}
+	if err := s.queue.Stop(ctx); err != nil {
+		return rep, err
+	}
+	if rep.Runs, err = s.runsByState(ctx, began); err != nil {
+		return rep, err
+	}
+	rep.Open, err = s.openExceptions(ctx)
+	return rep, err
+}
+
+// workers is how many segments a process works on at a time.
+const workers = 8
+
+// Serve keeps doing all that is due, with a look at everything now and then,
+// until ctx ends.
+func (s *Server) Serve(ctx context.Context, every time.Duration) error {
+	if err := s.Engine.WakeInterrupted(ctx); err != nil {
+		return err
+	}
+	if err := s.queue.Start(ctx, s.Engine.Handle, workers); err != nil {
+		return err
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if _, err := s.Cycle(ctx); err != nil && ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "a cycle failed; the next one tries again", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// soon is how far ahead a run may wait for the work to count as going on.
+const soon = time.Minute
+
+// waitIdle waits until no run is ready and none wakes up soon.
+func (s *Server) waitIdle(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	last := -1
+	for {
+		n, err := s.busy(ctx)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+		if n != last {
+			s.Progress("%d runs under way", n)
+			last = n
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Server) busy(ctx context.Context) (n int, err error) {
+	err = s.store.View(ctx, func(r store.Reader) error {
+		n, err = r.Count(ctx, store.Is(store.Runs.Name, "state", string(onus.RunReady)))
+		if err != nil {
+			return err
+		}
+		waiting, err := store.Runs.Find(ctx, r, "state", string(onus.RunWaiting))
+		if err != nil {
+			return err
+		}
+		for _, run := range waiting {
+			if !run.Wake.IsZero() && run.Wake.Before(s.Now().Add(soon)) {
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+func (s *Server) openExceptions(ctx context.Context) (n int, err error) {
+	err = s.store.View(ctx, func(r store.Reader) error {
+		n, err = r.Count(ctx, store.Is(store.Exceptions.Name, "state", string(onus.ExceptionOpen)))
+		return err
+	})
+	return n, err
+}
+
+// Organisation is who is who in the definitions.
+func (s *Server) Organisation() flow.Organisation { return s.Program.Organisation }

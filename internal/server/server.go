@@ -1,0 +1,257 @@
+// Package server puts the parts together: definitions, store, sources,
+// connectors, queue and engine, as one thing that a door can use.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/connector"
+	"github.com/onus-id/onus/internal/engine"
+	"github.com/onus-id/onus/internal/engine/riverqueue"
+	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/intake"
+	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/internal/store/postgres"
+	"github.com/onus-id/onus/internal/store/sqlite"
+	"github.com/onus-id/onus/internal/store/sqlstore"
+	"github.com/onus-id/onus/ledger"
+	"github.com/onus-id/onus/source"
+)
+
+// Options say what a server works on.
+type Options struct {
+	Dir   string // the folder of definitions
+	Data  string // the folder that keeps the log's key and, with SQLite, the database
+	Store string // "postgres://…"; empty: SQLite in Data
+
+	Now      func() time.Time
+	Log      *slog.Logger
+	Progress func(format string, args ...any)
+	Retry    engine.Retry // zero: patient
+}
+
+// Server is Onus at work on one folder of definitions and one store.
+type Server struct {
+	Options
+
+	Program  *flow.Program
+	Engine   *engine.Engine
+	Verifier string // the log's public key, as C2SP writes it
+
+	store  store.Store
+	queue  *riverqueue.Queue
+	intake *intake.Intake
+	feeds  map[onus.SourceName]source.Source
+	conns  map[onus.SystemName]connector.Connector
+}
+
+// Origin names the log of a server in its checkpoints.
+const Origin = "onus.log/main"
+
+// OpenStore opens the store of a data folder, making both where there are none.
+func OpenStore(ctx context.Context, o Options) (store.Store, string, error) {
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return nil, "", onus.Errorf(onus.Invalid, "name a folder that can be written with --data", "make the data folder: %w", err)
+	}
+	signer, verifier, err := ledger.LoadOrCreateKey(filepath.Join(o.Data, "log.key"), Origin)
+	if err != nil {
+		return nil, "", err
+	}
+	opts := sqlstore.Options{Signer: signer, Origin: Origin, Now: o.Now}
+	var st store.Store
+	switch {
+	case o.Store == "":
+		st, err = sqlite.Open(ctx, o.Data, opts)
+	case strings.HasPrefix(o.Store, "postgres://"), strings.HasPrefix(o.Store, "postgresql://"):
+		st, err = postgres.Open(ctx, o.Store, opts)
+	default:
+		err = onus.Errorf(onus.Invalid, "leave --store away for SQLite, or give postgres://…", "there is no store of the kind %q", o.Store)
+	}
+	return st, verifier, err
+}
+
+// Open puts a server together. What it was given to do with the definitions
+// it checks first: a folder with faults opens nothing.
+func Open(ctx context.Context, o Options) (*Server, error) {
+	draft, err := Parse(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	st, verifier, err := OpenStore(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Options: o, store: st, Verifier: verifier}
+	if err := s.assemble(ctx, draft); err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
+	}
+	return s, nil
+}
+
+func (s *Server) assemble(ctx context.Context, draft *flow.Draft) (err error) {
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	}
+	if s.Progress == nil {
+		s.Progress = func(string, ...any) {}
+	}
+	if s.Program, err = s.check(ctx, draft); err != nil {
+		return err
+	}
+	if s.feeds, err = openFeeds(s.Dir, s.Program); err != nil {
+		return err
+	}
+	if s.conns, err = openConnectors(s.Dir, s.Program); err != nil {
+		return err
+	}
+	if db, dialect := s.store.Writer(); dialect == "postgres" {
+		if err := makeRateTable(ctx, db); err != nil {
+			return err
+		}
+	}
+	if s.queue, err = riverqueue.Open(ctx, s.store, s.Log); err != nil {
+		return err
+	}
+	s.intake = &intake.Intake{Store: s.store, Now: s.Now}
+	s.Engine, err = engine.New(engine.Config{
+		Store: s.store, Program: s.Program, Systems: s.conns, Feeds: s.feeds, Queue: s.queue, Limit: s.limiter(),
+		Log: s.Log, Now: s.Now, Retry: s.Retry, Progress: s.Progress,
+	})
+	return err
+}
+
+// check compiles the definitions against the roster: the one in the store,
+// or before anything was taken in, the one in the feed. Definitions that were
+// pinned before stay good when an owner leaves: then their grants wait.
+func (s *Server) check(ctx context.Context, draft *flow.Draft) (*flow.Program, error) {
+	roster, err := s.roster(ctx, draft)
+	if err != nil {
+		return nil, err
+	}
+	p, faults := draft.Check(roster)
+	if len(faults) == 0 {
+		return p, nil
+	}
+	unowned, others := draft.Check(nil)
+	if len(others) > 0 {
+		return nil, faults
+	}
+	pinned := false
+	err = s.store.View(ctx, func(r store.Reader) (err error) {
+		_, pinned, err = store.DefinitionSets.Lookup(ctx, r, string(unowned.Digest))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !pinned {
+		return nil, faults
+	}
+	return unowned, nil
+}
+
+// roster is who is active: as the store knows it, or as the feed says.
+func (s *Server) roster(ctx context.Context, draft *flow.Draft) (flow.Roster, error) {
+	loose, _ := draft.Check(nil)
+	if loose == nil {
+		loose = &flow.Program{}
+	}
+	roster, err := intake.LoadRoster(ctx, loose, s.store)
+	if err != nil {
+		return nil, err
+	}
+	if roster.Len() > 0 {
+		return roster, nil
+	}
+	return feedRoster(ctx, s.Dir, draft, s.Now())
+}
+
+// people is the roster as the store knows it now.
+func (s *Server) people(ctx context.Context) (*intake.Roster, error) {
+	return intake.LoadRoster(ctx, s.Program, s.store)
+}
+
+// Close lets go of everything.
+func (s *Server) Close(ctx context.Context) error {
+	var errs []error
+	if s.queue != nil {
+		errs = append(errs, s.queue.Stop(ctx))
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.conns)) {
+		if c, ok := s.conns[name].(connector.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Parse reads a folder of definitions.
+func Parse(dir string) (*flow.Draft, error) {
+	files, err := flow.ReadDir(os.DirFS(dir))
+	if err != nil {
+		return nil, onus.Errorf(onus.NotFound, "onus init DIR makes a working example", "read the definitions in %s: %w", dir, err)
+	}
+	if len(files) == 0 {
+		return nil, onus.Errorf(onus.NotFound, "onus init DIR makes a working example", "there are no definitions (*.yaml) in %s", dir)
+	}
+	draft, faults := flow.Parse(files)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return draft, nil
+}
+
+// Check reads and checks a folder against the roster of its own people source.
+func Check(ctx context.Context, dir string, now time.Time) (*flow.Program, error) {
+	draft, err := Parse(dir)
+	if err != nil {
+		return nil, err
+	}
+	roster, err := feedRoster(ctx, dir, draft, now)
+	if err != nil {
+		return nil, err
+	}
+	p, faults := draft.Check(roster)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return p, nil
+}
+
+// feedRoster reads the people source as it is now.
+func feedRoster(ctx context.Context, dir string, draft *flow.Draft, now time.Time) (flow.Roster, error) {
+	src := draft.PeopleSource()
+	if src == nil {
+		return nil, nil //nolint:nilnil // Check says that there is no people source
+	}
+	feed, err := openFeed(dir, src)
+	if err != nil {
+		return nil, err
+	}
+	roster, err := intake.RosterFromRows(ctx, src, zone(draft), feed, now)
+	if err != nil {
+		return nil, fmt.Errorf("read the people of source %s: %w", src.Name, err)
+	}
+	return roster, nil
+}
+
+// zone is whose midnight a date means.
+func zone(draft *flow.Draft) *time.Location {
+	if p, _ := draft.Check(nil); p != nil && p.Organisation.Zone != nil {
+		return p.Organisation.Zone
+	}
+	return time.UTC
+}

@@ -1,0 +1,144 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/engine"
+	"github.com/onus-id/onus/internal/planning"
+	"github.com/onus-id/onus/internal/store"
+)
+
+// A PlanView is what the next run would do, in the form in which people and
+// scripts look at it.
+type PlanView struct {
+	Changes   int            `json:"changes"`
+	Refused   int            `json:"cannot_plan"`
+	Workflows []WorkflowView `json:"workflows"`
+}
+
+// A WorkflowView is one workflow's batch.
+type WorkflowView struct {
+	Workflow  onus.WorkflowName `json:"workflow"`
+	Version   int               `json:"version"`
+	Measure   onus.Measure      `json:"measure"`
+	ToApprove int               `json:"to_approve"`
+	Held      []string          `json:"held,omitempty"` // why the batch would be held
+	HeldFor   string            `json:"held_for,omitempty"`
+	Plans     []PlanOf          `json:"plans"`
+	Refused   []RefusedView     `json:"cannot_plan,omitempty"`
+}
+
+// A PlanOf is one identity's plan.
+type PlanOf struct {
+	Identity string       `json:"identity"`
+	Digest   onus.Digest  `json:"digest"`
+	Weight   int          `json:"weight"`
+	Changes  []ChangeView `json:"changes"`
+}
+
+// Says lists the changes in words.
+func (p PlanOf) Says() []string {
+	all := make([]string, len(p.Changes))
+	for i, c := range p.Changes {
+		all[i] = c.Says
+	}
+	return all
+}
+
+// A ChangeView is one change with its reason.
+type ChangeView struct {
+	Says        string           `json:"change"`
+	Because     string           `json:"because"`
+	Rule        string           `json:"rule"`
+	Sensitivity onus.Sensitivity `json:"sensitivity"`
+	Reversal    string           `json:"reversal"`
+	Approval    string           `json:"approval,omitempty"`
+	Owners      onus.Owners      `json:"owners"`
+}
+
+// A RefusedView is an occasion that cannot be planned.
+type RefusedView struct {
+	Identity string        `json:"identity"`
+	Category onus.Category `json:"category"`
+	Message  string        `json:"message"`
+	To       string        `json:"to"`
+}
+
+// PlanView gives what the next cycle would do, without doing it.
+func (s *Server) PlanView(ctx context.Context) (PlanView, error) {
+	all, err := s.Plan(ctx)
+	if err != nil {
+		return PlanView{}, err
+	}
+	var v PlanView
+	err = s.store.View(ctx, func(r store.Reader) error {
+		v = PlanView{}
+		for _, sim := range all {
+			v.Workflows = append(v.Workflows, s.workflowView(ctx, r, sim, &v))
+		}
+		return nil
+	})
+	return v, err
+}
+
+func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Simulation, sum *PlanView) WorkflowView {
+	w := WorkflowView{Workflow: sim.Workflow, Version: sim.Version, Held: sim.Past, HeldFor: sim.Owner, Plans: []PlanOf{}}
+	if sim.Waits {
+		w.Held = append(w.Held, "nobody stands for: "+strings.Join(sim.Lacking, ", "))
+		if heads := s.Program.Organisation.Escalation; len(heads) > 0 {
+			w.HeldFor = heads[0]
+		}
+	}
+	w.Measure, _ = planning.Measure(sim.Plans...)
+	for _, p := range sim.Plans {
+		of := PlanOf{Identity: s.called(ctx, r, p.Identity), Digest: p.Digest, Weight: p.Weight()}
+		for _, c := range p.Changes {
+			cv := ChangeView{
+				Says: planning.Describe(c), Because: c.Reason.Says, Rule: c.Step, Sensitivity: c.Sensitivity, Reversal: c.Reversal, Owners: c.Owners,
+			}
+			if c.Approval != nil {
+				cv.Approval = fmt.Sprintf("%d of %s", c.Approval.Need, strings.Join(c.Approval.Of, ", "))
+				w.ToApprove++
+			}
+			of.Changes = append(of.Changes, cv)
+		}
+		sum.Changes += len(p.Changes)
+		w.Plans = append(w.Plans, of)
+	}
+	wf := s.Program.Workflows[sim.Workflow]
+	for _, x := range sim.Refused {
+		sum.Refused++
+		w.Refused = append(w.Refused, RefusedView{
+			Identity: s.called(ctx, r, x.Occasion.Identity), Category: x.Refusal.Category, Message: x.Refusal.Message,
+			To: planning.RouteFor(s.Program, wf, x.Refusal.Category, x.Refusal.System).To,
+		})
+	}
+	return w
+}
+
+// called is how people know an identity.
+func (s *Server) called(ctx context.Context, r store.Reader, id onus.IdentityID) string {
+	who, known, err := store.Identities.Lookup(ctx, r, string(id))
+	if err != nil || !known || who.Login == "" {
+		return string(id)
+	}
+	return who.Login
+}
+
+// Decide carries out a person's decision on an exception, and what it sets
+// off stays queued for the next run or the process that serves.
+func (s *Server) Decide(ctx context.Context, o engine.Order) (engine.Ruling, error) {
+	p, err := s.Books().Exception(ctx, o.Exception)
+	if err != nil {
+		return engine.Ruling{}, err
+	}
+	o.Exception = p.ID
+	roster, err := s.people(ctx)
+	if err != nil {
+		return engine.Ruling{}, err
+	}
+	return s.Engine.Decide(ctx, roster, o)
+}
