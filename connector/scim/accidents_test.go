@@ -29,12 +29,12 @@ func (f fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.before != nil && f.before(w, r) {
 		return
 	}
-	switch {
-	case r.URL.Path == "/ServiceProviderConfig":
+	switch r.URL.Path {
+	case "/ServiceProviderConfig":
 		w.WriteHeader(http.StatusNotFound)
-	case r.URL.Path == "/Groups":
+	case "/Groups":
 		_, _ = io.WriteString(w, `{"totalResults":0}`)
-	case r.URL.Path == "/Users":
+	case "/Users":
 		start, _ := strconv.Atoi(r.URL.Query().Get("startIndex"))
 		count, _ := strconv.Atoi(r.URL.Query().Get("count"))
 		total, ids := f.users, []string{}

@@ -16,6 +16,9 @@ func refusalOf(err error) (*refusal, bool) {
 	return r, ok
 }
 
+// isKind says whether there is an error, and of that kind.
+func isKind(err error, kind connector.Kind) bool { return err != nil && connector.KindOf(err) == kind }
+
 func notFound(format string, args ...any) error {
 	return &connector.Error{Kind: connector.NotFound, Op: "read", Message: fmt.Sprintf(format, args...)}
 }
@@ -35,7 +38,7 @@ func (c *Connector) fetch(ctx context.Context, where, id string) (resource, stri
 		return nil, "", err
 	}
 	a, err := c.read(ctx, path, nil)
-	if connector.KindOf(err) == connector.NotFound && err != nil {
+	if isKind(err, connector.NotFound) {
 		return nil, "", c.reallyNotFound(ctx, where, err)
 	}
 	if err != nil {

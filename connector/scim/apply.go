@@ -139,7 +139,7 @@ func (c *Connector) create(ctx context.Context, want connector.Desired) (connect
 	user, version, err := c.subject(ctx, want.Target)
 	switch {
 	case err == nil:
-	case connector.KindOf(err) == connector.NotFound && want.Target.Account == "":
+	case isKind(err, connector.NotFound) && want.Target.Account == "":
 		return c.post(ctx, want)
 	default:
 		// An account that was there under this ref does not come back under it.
@@ -180,7 +180,7 @@ func (c *Connector) post(ctx context.Context, want connector.Desired) (connector
 		}
 	}
 	a, err := c.write(ctx, http.MethodPost, users, user, "")
-	if err != nil && connector.KindOf(err) == connector.NotFound {
+	if isKind(err, connector.NotFound) {
 		return connector.Result{}, &connector.Error{Kind: connector.Invalid, Op: "apply", Message: "POST " + users + ": there is no such address; is the setting url the SCIM address?", Err: err}
 	}
 	if err != nil {
@@ -196,7 +196,7 @@ func (c *Connector) post(ctx context.Context, want connector.Desired) (connector
 func (c *Connector) remove(ctx context.Context, want connector.Desired) (connector.Result, error) {
 	gone := connector.Result{Outcome: connector.NoChange, Ref: want.Target.Account}
 	user, version, err := c.subject(ctx, want.Target)
-	if err != nil && connector.KindOf(err) == connector.NotFound {
+	if isKind(err, connector.NotFound) {
 		return gone, nil
 	}
 	if err != nil {
@@ -210,9 +210,9 @@ func (c *Connector) remove(ctx context.Context, want connector.Desired) (connect
 		return connector.Result{}, err
 	}
 	_, err = c.write(ctx, http.MethodDelete, path, nil, version)
-	if err != nil && connector.KindOf(err) == connector.NotFound {
+	if isKind(err, connector.NotFound) {
 		// Somebody was faster; or the address is wrong: only a read can tell.
-		if _, _, err = c.fetch(ctx, users, user.text("id")); connector.KindOf(err) == connector.NotFound && err != nil {
+		if _, _, err = c.fetch(ctx, users, user.text("id")); isKind(err, connector.NotFound) {
 			return gone, nil
 		}
 	}

@@ -3,6 +3,7 @@ package scim_test
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -32,22 +33,20 @@ type target struct {
 	proxy *connectortest.Proxy
 }
 
-func (t *target) Connector() connector.Connector { return t.c }
-func (t *target) Entitlements() (a, b string)    { return t.a, t.b }
-func (t *target) Secrets() []string              { return []string{t.token} }
+func (target *target) Connector() connector.Connector { return target.c }
+func (target *target) Entitlements() (a, b string)    { return target.a, target.b }
+func (target *target) Secrets() []string              { return []string{target.token} }
 
-func (t *target) WithWrongSecret(tt *testing.T) connector.Connector {
-	tt.Helper()
-	return open(tt, t.base, "not-"+strings.Repeat("x", 8), nil)
+func (target *target) WithWrongSecret(t *testing.T) connector.Connector {
+	t.Helper()
+	return open(t, target.base, "not-"+strings.Repeat("x", 8), nil)
 }
 
 // open gives a connector of small pages, so that every list is paged.
 func open(t *testing.T, base, token string, more map[string]string) connector.Connector {
 	t.Helper()
 	settings := map[string]string{"url": base, "page_size": "10", "timeout": "5s"}
-	for key, value := range more {
-		settings[key] = value
-	}
+	maps.Copy(settings, more)
 	c, err := scim.Open(settings, secret(token))
 	if err != nil {
 		t.Fatal(err)
@@ -78,16 +77,16 @@ func isWrite(data []byte) bool {
 	return false
 }
 
-func (t *target) CutNextWrite(_ *testing.T, forwarded bool) {
+func (target *target) CutNextWrite(_ *testing.T, forwarded bool) {
 	if forwarded {
-		t.proxy.CutAnswer(isWrite)
+		target.proxy.CutAnswer(isWrite)
 	} else {
-		t.proxy.CutRequest(isWrite)
+		target.proxy.CutRequest(isWrite)
 	}
 }
 
-func (t *target) CutNextScan(*testing.T) {
-	t.proxy.CutAnswersAfter(700, func(data []byte) bool { return bytes.HasPrefix(data, []byte("GET /scim/v2/Users")) })
+func (target *target) CutNextScan(*testing.T) {
+	target.proxy.CutAnswersAfter(700, func(data []byte) bool { return bytes.HasPrefix(data, []byte("GET /scim/v2/Users")) })
 }
 
 // dirTarget is the directory of the demo; it does its own lying.

@@ -58,7 +58,7 @@ func (c *Connector) group(ctx context.Context, target onus.Target) (resource, st
 			return nil, "", err
 		}
 		g, version, err := c.fetch(ctx, groups, id)
-		gone := err != nil && connector.KindOf(err) == connector.NotFound
+		gone := isKind(err, connector.NotFound)
 		switch {
 		case target.EntitlementRef != "" && gone:
 			return nil, "", missing("there is no group with the id %s any more (%s)", id, target.Entitlement)
@@ -90,7 +90,7 @@ func (c *Connector) forget(entitlement, id string) bool {
 // servers list a member twice that was added twice.
 func (c *Connector) join(ctx context.Context, want connector.Desired) (connector.Result, error) {
 	user, version, err := c.subject(ctx, want.Target)
-	if err != nil && connector.KindOf(err) == connector.NotFound {
+	if isKind(err, connector.NotFound) {
 		return connector.Result{}, missing("there is no account %q (%s) to be a member", want.Target.Name, want.Target.Account)
 	}
 	if err != nil {
@@ -121,7 +121,7 @@ func (c *Connector) leave(ctx context.Context, want connector.Desired) (connecto
 	id := string(want.Target.Account)
 	if id == "" {
 		ref, err := c.named(ctx, want.Target.Name)
-		if err != nil && connector.KindOf(err) == connector.NotFound {
+		if isKind(err, connector.NotFound) {
 			return connector.Result{Outcome: connector.NoChange}, nil // who is not there holds nothing
 		}
 		if err != nil {
@@ -141,7 +141,7 @@ func (c *Connector) leave(ctx context.Context, want connector.Desired) (connecto
 	result, err := c.member(ctx, want, id, false, func(ctx context.Context, path string, g resource, version string) error {
 		return c.takeOut(ctx, path, g, version, id)
 	})
-	if err != nil && connector.KindOf(err) == connector.PrincipalMissing {
+	if isKind(err, connector.PrincipalMissing) {
 		// A group that is not there has no members.
 		return connector.Result{Outcome: connector.NoChange, Ref: onus.AccountRef(id), EntitlementRef: want.Target.EntitlementRef}, nil
 	}

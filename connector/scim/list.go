@@ -2,6 +2,7 @@ package scim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -20,7 +21,7 @@ const (
 // listPage reads one ListResponse (RFC 7644, section 3.4.2) and its total.
 func (c *Connector) listPage(ctx context.Context, where string, query url.Values) ([]resource, int, error) {
 	a, err := c.read(ctx, where, query)
-	if err != nil && connector.KindOf(err) == connector.NotFound {
+	if isKind(err, connector.NotFound) {
 		// No list is not an empty list, and nobody in it is not proven gone.
 		return nil, 0, &connector.Error{Kind: connector.Invalid, Op: "scan", Message: "GET " + where + ": there is no such list; is the setting url the SCIM address?", Err: err}
 	}
@@ -43,15 +44,15 @@ func (c *Connector) listPage(ctx context.Context, where string, query url.Values
 func readList(body resource) (items []resource, total int, err error) {
 	total = number(body.get("totalResults"), -1)
 	if total < 0 {
-		return nil, 0, fmt.Errorf("the answer is no list: it says no totalResults")
+		return nil, 0, errors.New("the answer is no list: it says no totalResults")
 	}
 	items = body.list("Resources")
 	if listed, ok := body.get("Resources").([]any); ok && len(listed) != len(items) {
-		return nil, 0, fmt.Errorf("the list holds something that is no resource")
+		return nil, 0, errors.New("the list holds something that is no resource")
 	}
 	for _, item := range items {
 		if item.text("id") == "" {
-			return nil, 0, fmt.Errorf("the list holds a resource without an id")
+			return nil, 0, errors.New("the list holds a resource without an id")
 		}
 	}
 	if len(items) > total {

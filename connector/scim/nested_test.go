@@ -94,7 +94,7 @@ func TestNestedGroupsAreFollowedWhereverTheyLead(t *testing.T) {
 }
 
 func paths(a connector.Account) []string {
-	var out []string
+	out := make([]string, 0, len(a.Holds))
 	for _, h := range a.Holds {
 		out = append(out, strings.TrimSpace(string(h.Path)+" "+strings.TrimPrefix(h.Entitlement, "group:")+" "+h.Via))
 	}

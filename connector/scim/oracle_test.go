@@ -106,8 +106,8 @@ func (o oracle) group(t *testing.T, entitlement string) string {
 
 // members gives the ids a group lists, as often as it lists them.
 func members(group map[string]any) []string {
-	var out []string
 	list, _ := group["members"].([]any)
+	out := make([]string, 0, len(list))
 	for _, x := range list {
 		m, _ := x.(map[string]any)
 		out = append(out, fmt.Sprint(m["value"]))

@@ -34,7 +34,7 @@ func (c *Connector) verifyAccount(ctx context.Context, want connector.Desired) (
 		return connector.Verdict{}, unsupported(want.Verb, "an account")
 	}
 	user, _, err := c.subject(ctx, want.Target)
-	if err != nil && connector.KindOf(err) == connector.NotFound {
+	if isKind(err, connector.NotFound) {
 		return verdict(want.Verb.TakesAway(), "there is no account %s by a fresh read", called(want.Target)), nil
 	}
 	if err != nil {
@@ -73,14 +73,14 @@ func called(t onus.Target) string {
 
 func (c *Connector) verifyMember(ctx context.Context, want connector.Desired) (connector.Verdict, error) {
 	user, _, err := c.subject(ctx, want.Target)
-	if err != nil && connector.KindOf(err) == connector.NotFound {
+	if isKind(err, connector.NotFound) {
 		return verdict(false, "there is no account %s by a fresh read", called(want.Target)), nil
 	}
 	if err != nil {
 		return connector.Verdict{}, err
 	}
 	g, _, err := c.group(ctx, want.Target)
-	if err != nil && connector.KindOf(err) == connector.PrincipalMissing {
+	if isKind(err, connector.PrincipalMissing) {
 		return verdict(false, "there is no %s by a fresh read", want.Target.Entitlement), nil
 	}
 	if err != nil {
@@ -96,7 +96,7 @@ func (c *Connector) verifyMember(ctx context.Context, want connector.Desired) (c
 // it, and what the account itself shows.
 func (c *Connector) verifyNoMember(ctx context.Context, want connector.Desired) (connector.Verdict, error) {
 	g, _, err := c.group(ctx, want.Target)
-	if err != nil && connector.KindOf(err) == connector.PrincipalMissing {
+	if isKind(err, connector.PrincipalMissing) {
 		return verdict(true, "there is no %s by a fresh read", want.Target.Entitlement), nil
 	}
 	if err != nil {
@@ -104,7 +104,7 @@ func (c *Connector) verifyNoMember(ctx context.Context, want connector.Desired) 
 	}
 	entitlement, ref := groupOf(g).entitlement(), onus.EntitlementRef(g.text("id"))
 	user, _, err := c.subject(ctx, want.Target)
-	if err != nil && connector.KindOf(err) == connector.NotFound {
+	if isKind(err, connector.NotFound) {
 		if id := string(want.Target.Account); id != "" && slices.Contains(membersOf(g), id) {
 			return verdict(false, "the account %s is gone, and %s still lists it as a member", called(want.Target), entitlement), nil
 		}

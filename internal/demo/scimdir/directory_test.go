@@ -33,8 +33,8 @@ type answered struct {
 }
 
 // ask sends one request straight to the handler.
-func ask(t testing.TB, d http.Handler, method, path, body string, headers ...string) answered {
-	t.Helper()
+func ask(tb testing.TB, d http.Handler, method, path, body string, headers ...string) answered {
+	tb.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+token)
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -45,24 +45,24 @@ func ask(t testing.TB, d http.Handler, method, path, body string, headers ...str
 	a := answered{status: w.Code, etag: w.Header().Get("ETag")}
 	if w.Body.Len() > 0 {
 		if err := json.Unmarshal(w.Body.Bytes(), &a.body); err != nil {
-			t.Fatalf("%s %s: %v in %s", method, path, err, w.Body)
+			tb.Fatalf("%s %s: %v in %s", method, path, err, w.Body)
 		}
 	}
 	return a
 }
 
-func must(t testing.TB, d http.Handler, status int, method, path, body string, headers ...string) answered {
-	t.Helper()
-	a := ask(t, d, method, path, body, headers...)
+func must(tb testing.TB, d http.Handler, status int, method, path, body string, headers ...string) answered {
+	tb.Helper()
+	a := ask(tb, d, method, path, body, headers...)
 	if a.status != status {
-		t.Fatalf("%s %s %s: %d %v, want %d", method, path, body, a.status, a.body, status)
+		tb.Fatalf("%s %s %s: %d %v, want %d", method, path, body, a.status, a.body, status)
 	}
 	return a
 }
 
-func made(t testing.TB, d http.Handler, where, body string) string {
-	t.Helper()
-	return fmt.Sprint(must(t, d, 201, "POST", where, body).body["id"])
+func made(tb testing.TB, d http.Handler, where, body string) string {
+	tb.Helper()
+	return fmt.Sprint(must(tb, d, 201, "POST", where, body).body["id"])
 }
 
 func ops(list string) string {
@@ -295,7 +295,7 @@ func TestWhatWasAnsweredOutlivesTheProcess(t *testing.T) {
 }
 
 // tear leaves the beginning of a line that was never finished.
-func tear(t testing.TB, path string) {
+func tear(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
@@ -307,7 +307,7 @@ func tear(t testing.TB, path string) {
 	}
 }
 
-func picture(t testing.TB, d http.Handler) string {
+func picture(t *testing.T, d http.Handler) string {
 	t.Helper()
 	data, err := json.Marshal([]any{must(t, d, 200, "GET", "/Users", "").body, must(t, d, 200, "GET", "/Groups", "").body})
 	if err != nil {

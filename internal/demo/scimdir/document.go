@@ -143,7 +143,7 @@ func (d *Directory) show(e *entry, want fields) map[string]any {
 
 func (d *Directory) showGroups(e *entry, doc map[string]any) {
 	direct, indirect := d.groupsOf(e.id)
-	var list []any
+	list := make([]any, 0, len(direct)+len(indirect))
 	for i, g := range append(slices.Clone(direct), indirect...) {
 		how := "direct"
 		if i >= len(direct) {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Always, as the number of times a fault strikes, means until it is taken away.
+// Always is the number of a fault that strikes until it is taken away.
 const Always = -1
 
 // Faults are ways to behave badly. A number says how many requests it strikes
