@@ -63,7 +63,7 @@ check-vet:
 
 check-lint:
 	@echo 'check: golangci-lint'
-	@$(tool) golangci-lint run ./...
+	@$(tool) golangci-lint run --allow-parallel-runners ./...
 
 check-generated:
 	@echo 'check: generated files are up to date'

@@ -97,7 +97,7 @@ var mayKnow = map[string]string{
 	"github.com/riverqueue/": "internal/engine/riverqueue",
 	"cel.dev/":               "internal/flow/expr",
 	"go.yaml.in/yaml/":       "internal/flow internal/flow/schema internal/flowtest internal/cli",
-	"github.com/go-ldap/":    "connector/ldap internal/rig",
+	"github.com/go-ldap/":    "connector/ldap internal/rig internal/demo",
 	"github.com/scim2/":      "connector/scim internal/demo/scimdir",
 	"github.com/spf13/cobra": "internal/cli cmd/onus",
 }

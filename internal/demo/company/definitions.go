@@ -3,8 +3,10 @@ package company
 import (
 	"embed"
 	"io/fs"
+	"slices"
 	"strings"
 
+	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow"
 )
 
@@ -56,3 +58,26 @@ func Definitions(s Setup) ([]flow.File, error) {
 
 // quoted makes a value fit within YAML's single quotes.
 func quoted(value string) string { return strings.ReplaceAll(value, "'", "''") }
+
+// Catalogue names what the company grants on a system, without its kind:
+// "everyone" for group:everyone. Whoever starts the system furnishes it so.
+func Catalogue(system onus.SystemName) ([]string, error) {
+	files, err := Definitions(Setup{Operator: "nobody"})
+	if err != nil {
+		return nil, err
+	}
+	files = slices.DeleteFunc(files, func(f flow.File) bool { return strings.HasSuffix(f.Path, "_test.yaml") })
+	program, faults := flow.Compile(files, nil)
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	var names []string
+	for key := range program.Entitlements {
+		if key.System == system {
+			_, name, _ := strings.Cut(key.Name, ":")
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}

@@ -2,6 +2,7 @@ package company_test
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/onus-id/onus/internal/demo/company"
 	"github.com/onus-id/onus/internal/demo/ledgerapp"
 	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/flowtest"
 )
 
 func setup(onReal bool) company.Setup {
@@ -195,5 +197,45 @@ func TestEveryConnectorTakesItsSettings(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestTheCatalogueIsWhatASystemMustHave(t *testing.T) {
+	roles, err := company.Catalogue("finance-ledger")
+	if err != nil || !slices.Equal(roles, []string{"approver", "clerk", "viewer"}) {
+		t.Errorf("roles %v, %v", roles, err)
+	}
+	// Whatever a department or a unit is called, its group is in the catalogue.
+	groups, err := company.Catalogue("corp-directory")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rowsOf(t, company.Roster(company.BadEvening, today)) {
+		for _, group := range []string{strings.ToLower(r["department"]), "unit-" + strings.ToLower(r["unit"])} {
+			if !slices.Contains(groups, group) {
+				t.Fatalf("%s wants the group %s, which is not in the catalogue", r["login"], group)
+			}
+		}
+	}
+}
+
+func TestTheTestsBesideTheWorkflowsPass(t *testing.T) {
+	files, tests := definitions(t, false)
+	program, faults := flow.Compile(files, nil)
+	if program == nil {
+		t.Fatal(faults)
+	}
+	parsed, faults := flow.ParseTests(tests)
+	if err := faults.Err(); err != nil {
+		t.Fatal(err)
+	}
+	results := flowtest.Run(program, parsed)
+	for _, r := range results {
+		if !r.Passed() {
+			t.Errorf("%s, %s: %v; it came to %v %+v", r.File, r.Case, r.Problems, r.Changes, r.Refusal)
+		}
+	}
+	if len(results) != 8 {
+		t.Errorf("%d cases, want 8", len(results))
 	}
 }

@@ -72,7 +72,7 @@ func (s *staff) busyDay() {
 		s.tell(day, onus.Joined, p, "joins Engineering")
 	}
 	p := join(finance, corporate, "Accountant", 2, 0)
-	s.tell(day, onus.Joined, p, "joins Finance, and so enters postings")
+	s.tell(day, onus.Joined, p, "joins Finance, and so reads the ledger and enters postings")
 	p = join(finance, corporate, "Group Accountant", 4, 0)
 	s.tell(day, onus.Joined, p, "joins Finance at grade 4: releasing payments waits for two approvals")
 	p = join(sales, services, "Account Manager", 2, 0)
