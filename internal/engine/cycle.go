@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow"
@@ -27,7 +26,8 @@ type Simulation struct {
 	Past     []string // bounds that would hold the batch
 	Owner    string   // who would be asked
 	Refused  []Refused
-	Lacking  []string // duties nobody stands for: grants would wait
+	Lacking  []string // duties nobody stands for
+	Waits    bool     // nothing is given while they are; what waits is not planned
 }
 
 // Refused is an occasion that could not be planned.
@@ -45,17 +45,12 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := e.askForOwners(ctx, work); err != nil {
+		return nil, err
+	}
 	var done []Simulation
 	for _, w := range work.batches {
-		if len(w.lacking) == 0 {
-			if err := e.clearGroup(ctx, "owner of "+string(w.wf.Name)); err != nil {
-				return done, err
-			}
-		}
-		if len(w.lacking) > 0 && !w.wf.Leaver {
-			if err := e.openOwnerless(ctx, w); err != nil {
-				return done, err
-			}
+		if w.waits() {
 			done = append(done, w.simulation())
 			continue
 		}
@@ -107,6 +102,7 @@ func (e *Engine) Simulate(ctx context.Context, roster Roster) ([]Simulation, err
 type survey struct {
 	batches  []*workload
 	unwanted []waiting
+	lacking  map[string][]string // duty that nobody stands for → workflows that give nothing meanwhile
 }
 
 type waiting struct {
@@ -128,8 +124,15 @@ type refusedAt struct {
 	facts   planning.Facts
 }
 
+// waits says whether the workflow gives nothing because nobody answers for
+// it. Taking access from leavers goes on (rule 9).
+func (w *workload) waits() bool { return len(w.lacking) > 0 && !w.wf.Leaver }
+
 func (w *workload) simulation() Simulation {
-	s := Simulation{Workflow: w.wf.Name, Version: w.version, Lacking: w.lacking}
+	s := Simulation{Workflow: w.wf.Name, Version: w.version, Lacking: w.lacking, Waits: w.waits()}
+	if s.Waits {
+		return s
+	}
 	for _, p := range w.plans {
 		s.Plans = append(s.Plans, p.plan)
 	}
@@ -170,7 +173,17 @@ func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
 		if err := e.planExpiries(ctx, r, roster, loads); err != nil {
 			return err
 		}
-		out.batches = slices.DeleteFunc(out.batches, func(w *workload) bool { return len(w.plans)+len(w.refused) == 0 })
+		out.lacking = map[string][]string{}
+		for _, w := range out.batches {
+			for _, duty := range w.lacking {
+				waits := out.lacking[duty]
+				if w.waits() {
+					waits = append(waits, string(w.wf.Name))
+				}
+				out.lacking[duty] = waits
+			}
+		}
+		out.batches = slices.DeleteFunc(out.batches, func(w *workload) bool { return len(w.plans)+len(w.refused) == 0 && !w.waits() })
 		return nil
 	})
 	return out, err
@@ -213,9 +226,8 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 			continue
 		}
 		wanted = true
-		if len(w.lacking) > 0 && !w.wf.Leaver {
+		if w.waits() {
 			held = true // nobody answers for it: the occasion waits (rules 1 and 9)
-			w.plans = append(w.plans, planned{occasion: o, cause: row.Event})
 			continue
 		}
 		plan, refusal := planning.Plan(e.Program, w.wf, w.version, f)
@@ -307,34 +319,6 @@ func (e *Engine) stopOccasion(ctx context.Context, wf *flow.Workflow, r refusedA
 			Source: o.Source, Key: o.Key, Identity: o.Identity, Occasion: o.ID, Workflow: wf.Name, System: r.refusal.System,
 			Kept: kept(map[string]any{"occasion": o, "identity": r.facts.Identity, "accounts": r.facts.Accounts, "grants": r.facts.Grants}),
 		}, ev.ID)
-	})
-}
-
-// openOwnerless says that a workflow gives nothing while a duty of rule 1 has
-// nobody; its occasions wait.
-func (e *Engine) openOwnerless(ctx context.Context, w *workload) error {
-	lacking := strings.Join(w.lacking, ", ")
-	to := e.Program.Organisation.Escalation
-	if len(to) == 0 {
-		return onus.Errorf(onus.Invalid, "name the people of last resort in Organisation", "there is no escalation head to ask about %s", w.wf.Name)
-	}
-	return e.Store.Update(ctx, func(tx store.Tx) error {
-		cause := ""
-		if row, ok, err := tx.Get(ctx, store.WorkflowVersions.Name, string(w.wf.Name)); err != nil {
-			return err
-		} else if ok {
-			cause = row.Event
-		}
-		id, err := e.nextID(ctx, tx, "owner", string(w.wf.Name), lacking)
-		if err != nil {
-			return err
-		}
-		return e.open(ctx, tx, onus.Exception{
-			ID: id, Category: onus.OwnerMissing, Group: "owner of " + string(w.wf.Name),
-			Message: fmt.Sprintf("%s gives nothing: nobody active stands as %s; %d occasions wait", w.wf.Name, lacking, len(w.plans)),
-			Hint:    "name somebody on the roster in the definitions and start again with them; taking access from leavers goes on",
-			Route:   onus.Route{To: to[0], Within: w.wf.Default.Within, Then: to[1:]}, Workflow: w.wf.Name,
-		}, cause)
 	})
 }
 

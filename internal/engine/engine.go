@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/onus-id/onus"
@@ -58,6 +59,15 @@ type Engine struct {
 	Config
 
 	people people
+
+	mu    sync.Mutex
+	turns map[onus.RunID]*turn // guarded by mu
+}
+
+// A turn is one run's: who advances it holds mu.
+type turn struct {
+	mu      sync.Mutex
+	waiting int // those who hold it or wait for it; guarded by Engine.mu
 }
 
 // New makes an engine. Pin must run before anything is planned.

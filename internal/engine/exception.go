@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/onus-id/onus"
@@ -20,6 +21,9 @@ func (e *Engine) open(ctx context.Context, tx store.Tx, x onus.Exception, cause 
 	if x.Route.Within <= 0 {
 		x.Route.Within = time.Hour
 	}
+	if x.Route, err = e.reachable(ctx, tx, x.Route); err != nil {
+		return err
+	}
 	x.State, x.Opened, x.Step = onus.ExceptionOpen, tx.Now(), 0
 	x.Assignee, x.Deadline = x.Route.At(0), tx.Now().Add(x.Route.Within)
 	_, err = store.Exceptions.Put(ctx, tx, ledger.Event{
@@ -32,6 +36,33 @@ func (e *Engine) open(ctx context.Context, tx store.Tx, x onus.Exception, cause 
 	return e.Queue.Enqueue(ctx, tx, Segment{Exception: x.ID, At: x.Deadline})
 }
 
+// reachable leaves out of a route everybody who is known to have left: an
+// exception must not wait for somebody who is not there. When nobody is left
+// the escalation heads are asked.
+func (e *Engine) reachable(ctx context.Context, r store.Reader, route onus.Route) (onus.Route, error) {
+	var there []string
+	for _, mail := range slices.Concat([]string{route.To}, route.Then, e.Program.Organisation.Escalation) {
+		if mail == "" || slices.Contains(there, mail) {
+			continue
+		}
+		if len(there) > len(route.Then) { // the route itself is whole: no need of the heads
+			break
+		}
+		found, err := store.Identities.Find(ctx, r, "mail", mail)
+		if err != nil {
+			return route, err
+		}
+		left := len(found) > 0 && !slices.ContainsFunc(found, func(i onus.Identity) bool { return i.State != onus.Left })
+		if !left {
+			there = append(there, mail)
+		}
+	}
+	if len(there) == 0 {
+		return route, nil
+	}
+	return onus.Route{To: there[0], Within: route.Within, Then: there[1:]}, nil
+}
+
 // Climb moves an exception whose clock ran out to the next person of its
 // route (rule 5). It never ends one: silence decides nothing (rule 6).
 func (e *Engine) Climb(ctx context.Context, id string) error {
@@ -42,6 +73,9 @@ func (e *Engine) Climb(ctx context.Context, id string) error {
 		}
 		if x.State != onus.ExceptionOpen || tx.Now().Before(x.Deadline) {
 			return nil
+		}
+		if x.Route, err = e.reachable(ctx, tx, x.Route); err != nil {
+			return err
 		}
 		x.Step++
 		x.Assignee = x.Route.At(x.Step)

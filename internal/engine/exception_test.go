@@ -188,7 +188,14 @@ func TestWithoutAnOwnerNothingIsGivenAndLeaversGo(t *testing.T) {
 	w.roster[priya] = m
 	w.goes(onus.Joined, "ben", nil)
 	w.goes(onus.Departed, "ana", nil)
-	w.theException(onus.OwnerMissing)
+	for _, x := range w.exceptions() { // priya owned three workflows
+		if x.Category != onus.OwnerMissing || x.Assignee != ciso {
+			t.Errorf("%s waits for %s", x.Message, x.Assignee)
+		}
+	}
+	if n := len(w.exceptions()); n != 3 {
+		t.Errorf("%d exceptions are open, want one for each duty that nobody has", n)
+	}
 	if _, given := w.dir.Access()["ben"]; given {
 		t.Error("access was given while nobody answers for the workflow")
 	}
@@ -214,5 +221,16 @@ func TestATrippedGuardOnJoinersDoesNotKeepLeavers(t *testing.T) {
 	w.goes(onus.Departed, "zoe", nil)
 	if w.dir.Access()["zoe"].Enabled {
 		t.Error("a leaver waits for a guard on joiners")
+	}
+}
+
+func TestAnExceptionNeverWaitsForSomebodyWhoLeft_JitGroups425(t *testing.T) {
+	w := newWorld(t)
+	w.happens(onus.Departed, "ingrid", nil) // on the route as ingrid@acme.example
+	w.plan()
+	w.dir.Fail(connectortest.OpApply, 1, connectortest.Fails(connector.Denied))
+	w.goes(onus.Joined, "ana", nil)
+	if x := w.theException(onus.DeniedBySystem); x.Assignee != omar {
+		t.Errorf("it waits for %s, want the next on the route", x.Assignee)
 	}
 }

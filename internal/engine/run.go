@@ -50,6 +50,7 @@ func (e *Engine) AdvanceAll(ctx context.Context, ids []onus.RunID) error {
 // or a time, or stops as an exception. Calling it again at any moment, by
 // anybody, is harmless.
 func (e *Engine) Advance(ctx context.Context, id onus.RunID) error {
+	defer e.alone(id)()
 	l, err := e.load(ctx, id)
 	if err != nil {
 		return err
@@ -67,6 +68,32 @@ func (e *Engine) Advance(ctx context.Context, id onus.RunID) error {
 		return err
 	}
 	return nil
+}
+
+// alone waits until nobody else in this process is at work on the run, and
+// gives what ends the turn. A wake-up that comes meanwhile waits instead of
+// being dropped: it may be the one that tells of a decision.
+func (e *Engine) alone(id onus.RunID) func() {
+	e.mu.Lock()
+	t := e.turns[id]
+	if t == nil {
+		t = &turn{}
+		if e.turns == nil {
+			e.turns = map[onus.RunID]*turn{}
+		}
+		e.turns[id] = t
+	}
+	t.waiting++
+	e.mu.Unlock()
+	t.mu.Lock()
+	return func() {
+		t.mu.Unlock()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if t.waiting--; t.waiting == 0 {
+			delete(e.turns, id)
+		}
+	}
 }
 
 func (e *Engine) load(ctx context.Context, id onus.RunID) (*live, error) {
