@@ -11,7 +11,7 @@ import (
 	"github.com/onus-id/onus/internal/flow"
 )
 
-func compile(t testing.TB, files []flow.File) *flow.Program {
+func compile(t *testing.T, files []flow.File) *flow.Program {
 	t.Helper()
 	p, faults := flow.Compile(files, people())
 	if len(faults) > 0 {
@@ -201,7 +201,7 @@ func TestReadDir(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []string
+	got := make([]string, 0, len(files))
 	for _, f := range files {
 		got = append(got, f.Path+"="+f.Text)
 	}

@@ -16,7 +16,7 @@ func digestOf(s *workflowShape, from *workflowShape) onus.Digest {
 	value := map[string]any{"own": d.plain(s.node, 0)}
 	if from != nil && from != s {
 		d.doc = from.doc
-		var steps []any
+		steps := make([]any, 0, len(from.Steps))
 		for _, st := range from.Steps {
 			steps = append(steps, d.plain(st.node, 0))
 		}

@@ -149,7 +149,7 @@ func values(ts []text) []string {
 
 // distinct reports what is twice in a list.
 func (c *compiler) distinct(ts []text, what string) {
-	var seen []string
+	seen := make([]string, 0, len(ts))
 	for _, t := range ts {
 		if t.ok() && slices.Contains(seen, t.value) {
 			c.fault(t.place, what+" "+oneLine(t.value)+" is there twice", "keep one of them")

@@ -74,7 +74,8 @@ func fields(t reflect.Type) []field {
 func (d *decoder) at(n *yaml.Node) place { return place{d.doc, n} }
 
 func (d *decoder) fault(n *yaml.Node, message, hint string) {
-	d.report(d.at(n).fault(message, hint))
+	at := d.at(n)
+	d.report(at.fault(message, hint))
 }
 
 // resolve follows an alias, and says whether the node may be read at all.

@@ -25,7 +25,7 @@ func (f Fault) String() string {
 }
 
 // Faults is every fault found in one pass, in order of place.
-type Faults []Fault
+type Faults []Fault //nolint:errname // people call them faults, and it is a list
 
 func (fs Faults) Error() string {
 	lines := make([]string, len(fs))

@@ -39,11 +39,11 @@ func people() roster {
 	return r
 }
 
-func base(t testing.TB) []flow.File {
-	t.Helper()
+func base(tb testing.TB) []flow.File {
+	tb.Helper()
 	files, err := flow.ReadDir(os.DirFS("testdata/base"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return files
 }
@@ -134,7 +134,7 @@ func try(t *testing.T, sections map[string]string) string {
 		}
 		files[parts[0]] = strings.Replace(files[parts[0]], old, replacement, 1)
 	}
-	var list []flow.File
+	list := make([]flow.File, 0, len(files))
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		list = append(list, flow.File{Path: path, Text: files[path]})
 	}
@@ -146,7 +146,7 @@ func try(t *testing.T, sections map[string]string) string {
 		return faults.Error() + "\n"
 	}
 	var b strings.Builder
-	for _, name := range strings.Fields(sections["show"]) {
+	for name := range strings.FieldsSeq(sections["show"]) {
 		show(&b, program.Workflows[onus.WorkflowName(name)])
 	}
 	if b.Len() == 0 {

@@ -23,7 +23,7 @@ type text struct {
 }
 
 // ok says whether there is a value to go on with.
-func (t text) ok() bool { return t.there() && !t.bad }
+func (t *text) ok() bool { return t.there() && !t.bad }
 
 func (t *text) read(d *decoder, n *yaml.Node, f *field) {
 	t.place, t.bad = d.at(n), true

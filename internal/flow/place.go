@@ -18,18 +18,18 @@ type placed interface{ put(at place) }
 
 func (p *place) put(at place) { *p = at }
 
-func (p place) there() bool { return p.node != nil }
+func (p *place) there() bool { return p.node != nil }
 
-func (p place) fault(message, hint string) Fault {
+func (p *place) fault(message, hint string) Fault {
 	line, col := p.doc.original(p.node.Line-1, p.node.Column-1)
 	return Fault{File: p.doc.file, Line: p.doc.first + line + 1, Col: col + 1, Message: message, Hint: hint}
 }
 
-func (p place) line() int { return p.doc.first + p.node.Line }
+func (p *place) line() int { return p.doc.first + p.node.Line }
 
 // inside gives the fault at a character of the place's text: line from 1 and
 // column from 0 within the value, as package expr counts.
-func (p place) inside(line, column int, message, hint string) Fault {
+func (p *place) inside(line, column int, message, hint string) Fault {
 	f := p.fault(message, hint)
 	value := []rune(p.node.Value)
 	at := 0
@@ -48,7 +48,7 @@ func (p place) inside(line, column int, message, hint string) Fault {
 
 // locate walks the text as written beside the value that YAML made of it, up
 // to a character of the value. Lines and columns count from 0.
-func (p place) locate(value []rune, at int) (line, col int, ok bool) {
+func (p *place) locate(value []rune, at int) (line, col int, ok bool) {
 	line, col = p.node.Line-1, p.node.Column-1
 	if line >= len(p.doc.lines) {
 		return 0, 0, false

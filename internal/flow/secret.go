@@ -16,6 +16,7 @@ type secretShape struct {
 	File text `yaml:"file" doc:"path of a file that holds only the secret"`
 }
 
+//nolint:gosec // it tells people where secrets go
 const secretHint = "write {env: NAME} or {file: PATH}; a value that stood here is no secret any more"
 
 func (s *secretShape) read(d *decoder, n *yaml.Node, f *field) {
@@ -30,7 +31,7 @@ func (s *secretShape) read(d *decoder, n *yaml.Node, f *field) {
 	}
 }
 
-func (secretShape) noun() string { return "the secret" }
+func (*secretShape) noun() string { return "the secret" }
 
 // secretive are settings whose value should not be there to read.
 var secretive = regexp.MustCompile(`(?i)(^|[_-])(password|passwd|passphrase|pass|secret|token|credentials?|key|apikey)$`)

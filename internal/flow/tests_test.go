@@ -79,7 +79,7 @@ func TestParseTestsFaults(t *testing.T) {
 		{"joiner/team", "joiner", "t.yaml:11:66: joiner is no warrant"},
 		{"present corp-ldap account ana.k", "make corp-ldap account ana.k", "t.yaml:17:17: make corp-ldap account ana.k is no change"},
 		{"present corp-ldap account ana.k", "present corp-ldap ana.k", "t.yaml:17:17: present corp-ldap ana.k is no change"},
-		{"exception: invalid_attribute", "exception: invalid_atribute", "t.yaml:21:25: unknown category of exception invalid_atribute"},
+		{"exception: invalid_attribute", "exception: stale_sorce", "t.yaml:21:25: unknown category of exception stale_sorce"},
 		{"{nothing: true}", "{}", "t.yaml:25:13: the case expects neither changes, nor an exception, nor nothing"},
 		{"{nothing: true}", "{nothing: true, changes: []}", "t.yaml:25:13: the case expects nothing and something"},
 		{"{nothing: true}", "{nothing: true, to: a@b.c}", "t.yaml:25:33: to goes with an exception"},

@@ -34,13 +34,10 @@ func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 	if len(path) == 0 && !isConversion(node) {
 		return nil
 	}
-	switch node.Type().Kind() {
-	case types.StringKind:
-		if len(path) > 0 && path[len(path)-1] != "@items" {
-			return &cost.SizeEstimate{Max: maxText}
-		}
-		return &cost.SizeEstimate{Max: maxItems}
-	case types.ListKind:
+	switch kind := node.Type().Kind(); {
+	case kind == types.StringKind && len(path) > 0 && path[len(path)-1] != "@items":
+		return &cost.SizeEstimate{Max: maxText}
+	case kind == types.StringKind || kind == types.ListKind:
 		return &cost.SizeEstimate{Max: maxItems}
 	}
 	return nil

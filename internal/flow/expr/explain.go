@@ -18,7 +18,7 @@ func (e *Env) explain(src string, parsed *cel.Ast, issues *cel.Issues) Errors {
 		tree = parsed.NativeRep()
 	}
 	lines := strings.Split(src, "\n")
-	var out Errors
+	out := make(Errors, 0, len(issues.Errors()))
 	for _, issue := range issues.Errors() {
 		f := e.explainOne(tree, issue)
 		// The place of a selection is its dot; what is wrong comes after it.

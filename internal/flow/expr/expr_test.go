@@ -25,11 +25,11 @@ var fields = []expr.Field{
 	{Name: "status", Type: expr.String, Values: []string{"active", "left"}},
 }
 
-func newEnv(t testing.TB) *expr.Env {
-	t.Helper()
+func newEnv(tb testing.TB) *expr.Env {
+	tb.Helper()
 	env, err := expr.NewEnv(fields)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return env
 }

@@ -51,11 +51,11 @@ var functions = []cel.EnvOption{
 
 // member declares a function of a text.
 func member(name string, args []*cel.Type, result *cel.Type, fn func(s string, args []ref.Val) ref.Val) cel.EnvOption {
-	id := "string_" + name
+	id := append(make([]string, 0, 2+len(args)), "string", name)
 	for _, a := range args {
-		id += "_" + a.String()
+		id = append(id, a.String())
 	}
-	return cel.Function(name, cel.MemberOverload(id, append([]*cel.Type{cel.StringType}, args...), result,
+	return cel.Function(name, cel.MemberOverload(strings.Join(id, "_"), append([]*cel.Type{cel.StringType}, args...), result,
 		cel.FunctionBinding(func(vals ...ref.Val) ref.Val { return fn(textOf(vals[0]), vals[1:]) })))
 }
 
@@ -119,5 +119,5 @@ func (sizes) EstimateCallCost(function, _ string, _ *cost.AstNode, _ []cost.AstN
 	default:
 		return nil
 	}
-	return &cost.CallEstimate{CostEstimate: cost.CostEstimate{Min: 1, Max: maxText}, ResultSize: &size}
+	return &cost.CallEstimate{CostEstimate: cost.Estimate{Min: 1, Max: maxText}, ResultSize: &size}
 }

@@ -153,7 +153,7 @@ func isFalse(p *Program) bool {
 
 func conjuncts(x ast.Expr) []ast.Expr {
 	if x.Kind() == ast.CallKind && x.AsCall().FunctionName() == operators.LogicalAnd {
-		var out []ast.Expr
+		out := make([]ast.Expr, 0, 4)
 		for _, arg := range x.AsCall().Args() {
 			out = append(out, conjuncts(arg)...)
 		}

@@ -67,16 +67,32 @@ func (c *changed) Equal(other ref.Val) ref.Val {
 	return types.Bool(ok && o == c)
 }
 
+// changeOf gives the change that a getter is asked about.
+func changeOf(target any) Change {
+	if c, ok := target.(*changed); ok {
+		return c.change
+	}
+	return Change{}
+}
+
+// attrsOf gives the attributes of the record that a getter is asked about.
+func attrsOf(target any) onus.Attributes {
+	if r, ok := target.(*record); ok {
+		return r.attrs
+	}
+	return nil
+}
+
 var changeFields = map[string]*types.FieldType{
 	"kind": {
 		Type:    types.StringType,
-		IsSet:   func(target any) bool { return target.(*changed).change.Kind != "" },
-		GetFrom: func(target any) (any, error) { return types.String(target.(*changed).change.Kind), nil },
+		IsSet:   func(target any) bool { return changeOf(target).Kind != "" },
+		GetFrom: func(target any) (any, error) { return types.String(changeOf(target).Kind), nil },
 	},
 	"fields": {
 		Type:    types.NewListType(types.StringType),
-		IsSet:   func(target any) bool { return len(target.(*changed).change.Fields) > 0 },
-		GetFrom: func(target any) (any, error) { return stringList(target.(*changed).change.Fields), nil },
+		IsSet:   func(target any) bool { return len(changeOf(target).Fields) > 0 },
+		GetFrom: func(target any) (any, error) { return stringList(changeOf(target).Fields), nil },
 	},
 }
 
@@ -85,9 +101,9 @@ func fieldType(f Field) *types.FieldType {
 	name, convert := f.Name, conversions[f.Type]
 	return &types.FieldType{
 		Type:  celTypes[f.Type],
-		IsSet: func(target any) bool { return target.(*record).attrs[name] != "" },
+		IsSet: func(target any) bool { return attrsOf(target)[name] != "" },
 		GetFrom: func(target any) (any, error) {
-			text := target.(*record).attrs[name]
+			text := attrsOf(target)[name]
 			if len(text) > maxText {
 				return nil, fmt.Errorf("attribute %s is longer than %d bytes", name, maxText)
 			}

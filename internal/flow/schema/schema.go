@@ -21,7 +21,7 @@ type object = map[string]any
 
 // Schemas gives every schema file by name.
 func Schemas() map[string][]byte {
-	var kinds []any
+	kinds := make([]any, 0, len(flow.Kinds()))
 	defs := object{}
 	for _, k := range flow.Kinds() {
 		s := of(k.Shape, "")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,9 +94,7 @@ func plain(n *yaml.Node) any {
 		for i := 0; i < len(n.Content); i += 2 {
 			if n.Content[i].Value == "<<" {
 				if merged, ok := plain(n.Content[i+1]).(map[string]any); ok {
-					for k, v := range merged {
-						out[k] = v
-					}
+					maps.Copy(out, merged)
 				}
 				continue
 			}
@@ -108,6 +107,7 @@ func plain(n *yaml.Node) any {
 			out = append(out, plain(c))
 		}
 		return out
+	case yaml.DocumentNode, yaml.ScalarNode:
 	}
 	if n.ShortTag() == "!!timestamp" {
 		return n.Value

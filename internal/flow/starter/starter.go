@@ -6,7 +6,6 @@ package starter
 import (
 	"embed"
 	"io/fs"
-	"path"
 
 	"github.com/onus-id/onus/internal/flow"
 )
@@ -53,6 +52,3 @@ func must(files []flow.File, err error) []flow.File {
 	}
 	return files
 }
-
-// IsFeed says whether a file is a feed and not a definition.
-func IsFeed(name string) bool { return path.Ext(name) == ".csv" }

@@ -17,7 +17,7 @@ func (r roster) ByMail(mail string) (flow.Member, bool) {
 	return m, ok
 }
 
-func readRoster(t testing.TB) roster {
+func readRoster(t *testing.T) roster {
 	t.Helper()
 	r := roster{}
 	for _, f := range starter.Files() {
