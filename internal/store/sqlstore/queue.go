@@ -85,7 +85,12 @@ func (s *Store) writeGroups(ctx context.Context) {
 			s.refuseWaiting()
 			return
 		case r := <-s.queue:
-			s.writeGroup(ctx, s.collect(r))
+			select {
+			case <-s.closed: // it comes first when both are there
+				r.done <- closedError(errors.New("the store is closed"))
+			default:
+				s.writeGroup(ctx, s.collect(r))
+			}
 		}
 	}
 }

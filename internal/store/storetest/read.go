@@ -90,19 +90,30 @@ func updateSeesItsOwnWrites(t *testing.T, b Backend) {
 func loopIsNotMoved(t *testing.T, b Backend) {
 	t.Helper()
 	s := open(t, b)
-	put(t, s, thing("a", `1`, store.Key{Name: "due", Value: "1"}), thing("b", `1`, store.Key{Name: "due", Value: "2"}))
+	const many = 600 // more than are read at once
+	update(t, s, func(tx store.Tx) error {
+		for i := range many {
+			if err := record(t.Context(), tx, thing(fmt.Sprintf("%04d", i), `1`, store.Key{Name: "due", Value: "1"})); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	update(t, s, func(tx store.Tx) error {
 		seen := 0
 		for row, err := range tx.Find(t.Context(), store.Query{Kind: "thing", Key: "due", From: "", To: "9"}) {
 			if err != nil {
 				return err
 			}
-			if seen++; seen > 2 {
+			if seen++; seen > many {
 				t.Error("the loop met what it wrote itself")
 				break
 			}
 			if err := record(t.Context(), tx, thing(row.ID, `2`, store.Key{Name: "due", Value: "3" + row.ID})); err != nil {
 				return err
+			}
+			if n, err := tx.Count(t.Context(), store.Is("thing", "due", "3"+row.ID)); err != nil || n != 1 {
+				t.Errorf("it does not see what it wrote: %d, %v", n, err)
 			}
 		}
 		return nil
