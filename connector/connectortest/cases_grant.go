@@ -289,6 +289,12 @@ func staleVersion(s *subject) {
 	if !s.seen(renamed).Enabled {
 		s.Error("the conflict was told, and the change made")
 	}
+	stale := grant(onus.EnsurePresent, ref, renamed, s.a)
+	stale.Version = want.Version
+	s.refused(stale, connector.Conflict)
+	if s.holds(renamed, s.a) {
+		s.Error("the conflict was told, and the grant made")
+	}
 	a, err = s.c.Read(s.Context(), ref)
 	if err != nil {
 		s.Fatal(err)

@@ -202,6 +202,43 @@ func TestAccessLeftOfAnEarlierAccountIsNotInherited(t *testing.T) {
 	}
 }
 
+// The memberof overlay hands an assertion on to its own change, where it
+// fails: memberOf then keeps what the group no longer lists, and whoever asks
+// it still lets the account in.
+func TestAMembershipThatTheServerStillShowsIsLeft(t *testing.T) {
+	g := newTarget(t, rig.NeedSlapd(t), nil)
+	want := grant(onus.EnsureAbsent, g.ana(t), "ana", "group:alpha")
+	g.Grant(t, "ana", "group:alpha")
+	g.run(t, "dn: "+g.groupDN("alpha")+"\nchangetype: modify\ndelete: member\nmember: "+g.dn("ana")+"\n", "ldapmodify", "-e", "!assert=(cn=alpha)")
+	if v := g.verify(t, want); v.Holds || len(v.Residual) != 1 || !strings.Contains(v.Residual[0], "memberOf") {
+		t.Errorf("memberOf still names the group, and the verdict is %+v", v)
+	}
+}
+
+// On a server that mends nothing itself, groups outside groups_base would go
+// on listing the name.
+func TestADeletedAccountIsInNoGroupOutsideTheBase(t *testing.T) {
+	g := newTarget(t, rig.NeedSlapd(t), nil)
+	out := g.runAs(t, g.slapd.ConfigDN(), "", "ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-b", "cn=config", "(objectClass=olcRefintConfig)", "dn")
+	dn, _, _ := strings.Cut(strings.TrimPrefix(out, "dn: "), "\n")
+	g.runAs(t, g.slapd.ConfigDN(), "", "ldapdelete", dn)
+	other := newTarget(t, g.slapd, nil)
+	ref := g.ana(t)
+	g.modify(t, "dn: "+other.groupDN("alpha")+"\nchangetype: modify\nadd: member\nmember: "+g.dn("ana")+"\n")
+	g.apply(t, account(onus.EnsureAbsent, ref, "ana"))
+	if left := g.search(t, rig.SlapdGroups, "(member="+g.dn("ana")+")", "cn"); len(left) != 0 {
+		t.Errorf("the oracle sees the name in %v", left)
+	}
+}
+
+func TestAnEmptyDirectoryIsComplete(t *testing.T) {
+	g := newTarget(t, rig.NeedSlapd(t), nil)
+	complete, err := g.c.Scan(t.Context(), func(a connector.Account) error { return fmt.Errorf("there is %v", a) })
+	if !complete || err != nil {
+		t.Errorf("complete %t, %v", complete, err)
+	}
+}
+
 // Between the read and the write somebody renames the account, and another
 // takes its name.
 func TestAWriteDoesNotFollowANameToSomebodyElse(t *testing.T) {
@@ -302,6 +339,7 @@ func TestWhatTheServerRefusesIsTold(t *testing.T) {
 		"a class":                  {g.c, with(onus.EnsureAttributes, onus.Attributes{"objectClass": "top"}), connector.Invalid, "not set by a workflow"},
 		"an injected attribute":    {g.c, with(onus.EnsureAttributes, onus.Attributes{"cn)(x=*": "y"}), connector.Invalid, "no name of an attribute"},
 		"a ref that is none":       {g.c, account(onus.EnsureDisabled, "*)(uid=*", "ana"), connector.NotFound, ""},
+		"a group in other letters": {g.c, grant(onus.EnsurePresent, ref, "ana", "group:ALPHA"), connector.PrincipalMissing, "ALPHA"},
 		"an entitlement of others": {g.c, grant(onus.EnsurePresent, ref, "ana", "role:x"), connector.Unsupported, "group:NAME"},
 	} {
 		t.Run(name, func(t *testing.T) {
