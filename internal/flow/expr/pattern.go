@@ -138,14 +138,6 @@ func Exclusive(a, b *Program) bool {
 	return false
 }
 
-// Same says whether two conditions are the same but for how they are written.
-func Same(a, b *Program) bool {
-	if a.tree == nil || b.tree == nil {
-		return a.source == b.source
-	}
-	return text(a.tree.Expr()) == text(b.tree.Expr())
-}
-
 func isFalse(p *Program) bool {
 	text, ok := p.Constant()
 	return ok && text == "false"

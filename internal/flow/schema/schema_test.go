@@ -20,25 +20,29 @@ import (
 var update = flag.Bool("update", false, "write the schemas instead of comparing them")
 
 const (
-	folder  = "../../../schemas"
-	company = "../starter/files"
+	committed = "../../../schemas"
+	company   = "../starter/files"
 )
 
+// The schema is committed for editors, and once more for 'onus init' to write
+// beside the starter company.
 func TestCommitted(t *testing.T) {
 	for name, want := range schema.Schemas() {
-		path := filepath.Join(folder, name)
-		if *update {
-			if err := os.WriteFile(path, want, 0o644); err != nil {
+		for _, folder := range []string{committed, company} {
+			path := filepath.Join(folder, name)
+			if *update {
+				if err := os.WriteFile(path, want, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			got, err := os.ReadFile(path)
+			if err != nil {
 				t.Fatal(err)
 			}
-			continue
-		}
-		got, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s is not what the code says; run 'go generate ./internal/flow/schema'", path)
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s is not what the code says; run 'go generate ./internal/flow/schema'", path)
+			}
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // Package starter is a small made-up company that 'onus init' writes: its
 // definitions compile without a fault against its own roster, and show one of
-// everything.
+// everything. The schema that editors check them by comes with it.
 package starter
 
 import (
@@ -13,7 +13,7 @@ import (
 //go:embed files
 var embedded embed.FS
 
-// FS gives every file of the company: definitions, tests and feeds.
+// FS gives every file of the company: definitions, tests, feeds and the schema.
 func FS() fs.FS {
 	sub, err := fs.Sub(embedded, "files")
 	if err != nil {
@@ -22,8 +22,8 @@ func FS() fs.FS {
 	return sub
 }
 
-// Files gives every file of the company in order of path: definitions, tests
-// and feeds.
+// Files gives every file of the company in order of path: definitions, tests,
+// feeds and the schema.
 func Files() []flow.File {
 	var out []flow.File
 	err := fs.WalkDir(FS(), ".", func(name string, entry fs.DirEntry, err error) error {
