@@ -90,28 +90,44 @@ func attributesOf(user resource) onus.Attributes {
 	return out
 }
 
-// mail gives the entry that counts: the primary one, that of work, the first.
+// How much a mail address is the one of the account: the primary one, that of
+// work, one of no type; no other.
+func mailRank(e resource) int {
+	primary, _ := truth(e.get("primary"))
+	switch kind := e.text("type"); {
+	case primary:
+		return 3
+	case strings.EqualFold(kind, "work"):
+		return 2
+	case kind == "":
+		return 1
+	default:
+		return 0
+	}
+}
+
+// mail gives the entry that counts, nil where none does.
 func (r resource) mail() resource {
-	all := r.list("emails")
-	for _, counts := range []func(resource) bool{
-		func(e resource) bool { primary, _ := truth(e.get("primary")); return primary },
-		func(e resource) bool { return strings.EqualFold(e.text("type"), "work") },
-		func(resource) bool { return true },
-	} {
-		if i := slices.IndexFunc(all, counts); i >= 0 {
-			return all[i]
+	var best resource
+	for _, e := range r.list("emails") {
+		if rank := mailRank(e); rank > 0 && (best == nil || rank > mailRank(best)) {
+			best = e
 		}
 	}
-	return nil
+	return best
 }
 
 // withMail gives the list of mail addresses with the one that counts changed;
-// the others stay as they are. An empty address removes it.
+// the others stay as they are. With an empty address nothing that could count
+// is left.
 func (r resource) withMail(address string) any {
 	counts := r.mail()
 	all := []any{}
 	for _, e := range r.list("emails") {
-		if text(e.get("value")) != counts.text("value") || text(e.get("type")) != counts.text("type") {
+		switch {
+		case address == "" && mailRank(e) > 0:
+		case address != "" && text(e.get("value")) == counts.text("value") && text(e.get("type")) == counts.text("type"):
+		default:
 			all = append(all, e)
 		}
 	}

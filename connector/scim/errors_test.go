@@ -125,9 +125,30 @@ func TestAWriteThatFoundNobodyIsTransient(t *testing.T) {
 	kind(t, err, connector.Transient)
 }
 
+// Nor was it where the read was answered and then nobody listened any more.
+func TestAWriteThatDidNotLeaveIsTransient(t *testing.T) {
+	var server *httptest.Server
+	server = httptest.NewServer(fake{before: func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/Users/u1" {
+			return false
+		}
+		_ = server.Listener.Close()
+		w.Header().Set("Connection", "close")
+		_, _ = fmt.Fprint(w, `{"id":"u1","userName":"ana","active":true}`)
+		return true
+	}})
+	t.Cleanup(server.Close)
+	c := open(t, server.URL, "", nil)
+	if err := c.Probe(t.Context()); err != nil { // what the server can do is known
+		t.Fatal(err)
+	}
+	_, err := c.Apply(t.Context(), off)
+	kind(t, err, connector.Transient)
+}
+
 // A server that repeats our token does not get it into an error.
 func TestATokenThatIsRepeatedStaysOut(t *testing.T) {
-	for _, detail := range []string{secretToken, strings.Repeat("x", 190) + secretToken} {
+	for _, detail := range []string{secretToken, strings.Repeat("x", 180) + secretToken} {
 		_, err := refusing(t, http.StatusForbidden, `{"detail":"Bearer `+detail+` is not enough"}`).Apply(t.Context(), off)
 		kind(t, err, connector.Denied)
 		if strings.Contains(err.Error(), secretToken[:8]) {
