@@ -72,11 +72,13 @@ type parser struct {
 	done   []statement
 }
 
+const space = " \t\n\v\f\r"
+
 // step takes the next token.
 func (p *parser) step() error {
 	rest := p.in[p.at:]
 	c := rest[0]
-	if c != ' ' && c != '\t' && c != '\n' && c != '\r' && c != ';' && !strings.HasPrefix(rest, "--") && !strings.HasPrefix(rest, "/*") {
+	if !strings.ContainsRune(space+";", rune(c)) && !strings.HasPrefix(rest, "--") && !strings.HasPrefix(rest, "/*") {
 		p.real = true
 	}
 	switch {
@@ -101,7 +103,7 @@ func (p *parser) step() error {
 		p.copy(2)
 		return nil
 	case c == ':' && len(rest) > 1 && starts(rest[1]):
-		p.param(word(rest[1:]))
+		p.param(plain(rest[1:]))
 		return nil
 	case p.dialect == onSQLite && (c == '?' || c == '$' || c == '@'):
 		return fmt.Errorf("it has the placeholder %q; values are named like :ref", firstWord(rest))
@@ -140,7 +142,7 @@ func (p *parser) param(name string) {
 // end closes the statement that is being read.
 func (p *parser) end() {
 	if p.real {
-		p.done = append(p.done, statement{text: strings.TrimSpace(p.out.String()), params: p.params})
+		p.done = append(p.done, statement{text: strings.Trim(p.out.String(), space), params: p.params})
 	}
 	p.out.Reset()
 	p.real, p.params = false, nil
@@ -211,7 +213,7 @@ func (p *parser) dollar() error {
 	rest := p.in[p.at:]
 	tag := "$"
 	if len(rest) > 1 && starts(rest[1]) {
-		tag += word(rest[1:])
+		tag += plain(rest[1:])
 	}
 	if len(rest) <= len(tag) || rest[len(tag)] != '$' {
 		return fmt.Errorf("it has the placeholder %q; values are named like :ref", firstWord(rest))
@@ -239,6 +241,12 @@ func word(s string) string {
 		}
 	}
 	return s
+}
+
+// plain gives a word without a $, which ends the tag of a text in dollars.
+func plain(s string) string {
+	w, _, _ := strings.Cut(word(s), "$")
+	return w
 }
 
 // firstWord gives a sign and the word behind it, for a message.
