@@ -58,9 +58,9 @@ func lines(n int) []string {
 	return out
 }
 
-func csvFeed(t *testing.T, path string, o csv.Options) source.Source {
+func csvFeed(t *testing.T, path string) source.Source {
 	t.Helper()
-	f, err := csv.New(path, o)
+	f, err := csv.New(path, csv.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestRedirectedHRReadDeprovisionsNobody_SailPoint(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t)
 			path := roster(t, d, lines(20)...)
-			f := csvFeed(t, path, csv.Options{})
+			f := csvFeed(t, path)
 			d.take(f)
 			d.now = d.now.Add(time.Hour)
 			rewrite(t, d, path, page)
@@ -274,7 +274,7 @@ func TestKeyReadAsANumber_00123(t *testing.T) {
 // A whole file that went through a spreadsheet: nobody left, nobody joined.
 func TestEveryKeyLostItsZeros(t *testing.T) {
 	d := newDesk(t)
-	var was, now []string
+	was, now := make([]string, 0, 50), make([]string, 0, 50)
 	for i := range 50 {
 		was, now = append(was, fmt.Sprintf("%05d", i)), append(now, fmt.Sprint(i))
 	}
@@ -292,7 +292,7 @@ func TestEveryKeyLostItsZeros(t *testing.T) {
 func TestStrayQuoteDeprovisionsNobody(t *testing.T) {
 	d := newDesk(t)
 	path := roster(t, d, lines(20)...)
-	f := csvFeed(t, path, csv.Options{})
+	f := csvFeed(t, path)
 	d.take(f)
 	d.act()
 	d.now = d.now.Add(time.Hour)
@@ -322,7 +322,7 @@ func TestStrayQuoteDeprovisionsNobody(t *testing.T) {
 func TestLatin1RowKeepsItsPerson(t *testing.T) {
 	d := newDesk(t)
 	path := roster(t, d, lines(20)...)
-	f := csvFeed(t, path, csv.Options{})
+	f := csvFeed(t, path)
 	d.take(f)
 	d.act()
 	d.now = d.now.Add(time.Hour)

@@ -77,6 +77,8 @@ func typed(t expr.Type, raw string) (string, error) {
 		return list(raw)
 	case expr.String:
 		return raw, nil
+	case expr.Unknown: // the definitions are at fault, and say so
+		return "", errors.New("has no type")
 	default:
 		return "", fmt.Errorf("has a type that does not exist: %q", t)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // chunk is how many acts share a transaction.
-const chunk = 300
+const chunk = 600
 
 // beingTaken is why a read is not good yet while its chunks are committed.
 const beingTaken = "it is being taken in"

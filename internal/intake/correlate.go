@@ -27,8 +27,9 @@ func Correlate(rules []flow.MatchRule, a onus.Account, lookup func(attr, value s
 		}
 	}
 	find := func(attr, v string) []onus.IdentityID {
-		var ids []onus.IdentityID
-		for _, i := range lookup(attr, v) {
+		found := lookup(attr, v)
+		ids := make([]onus.IdentityID, 0, len(found))
+		for _, i := range found {
 			ids = append(ids, i.ID)
 		}
 		return ids

@@ -31,25 +31,25 @@ type desk struct {
 	in    *intake.Intake
 }
 
-// the first day of every test, at ten in the morning
+// The first day of every test, at ten in the morning.
 var monday = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 
-func newDesk(t testing.TB) *desk {
-	t.Helper()
+func newDesk(tb testing.TB) *desk {
+	tb.Helper()
 	sk, _, err := ledger.NewKey("onus.test/log")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	signer, err := note.NewSigner(sk)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	d := &desk{t: t, now: monday, prog: company()}
-	d.store, err = sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{Signer: signer, Now: func() time.Time { return d.now }})
+	d := &desk{t: tb, now: monday, prog: company()}
+	d.store, err = sqlite.Open(tb.Context(), tb.TempDir(), sqlite.Options{Signer: signer, Now: func() time.Time { return d.now }})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = d.store.Close() })
+	tb.Cleanup(func() { _ = d.store.Close() })
 	d.in = &intake.Intake{Store: d.store, Now: func() time.Time { return d.now }}
 	return d
 }
@@ -124,7 +124,7 @@ func (f *feed) Read(_ context.Context, yield func(source.Row) error) (source.Tak
 		}
 	}
 	t := source.Taken{At: f.at, Complete: f.incomplete == "" && f.err == nil, Why: f.incomplete, Rows: len(f.rows), Columns: f.columns}
-	t.Digest = onus.DigestOf([]byte(fmt.Sprint(f.rows, f.columns)))
+	t.Digest = onus.DigestOf(fmt.Append(nil, f.rows, f.columns))
 	return t, f.err
 }
 
@@ -210,8 +210,9 @@ func all[T any](d *desk, k store.Kind[T]) []T {
 // people shows every identity as "key:state", in order of key.
 func (d *desk) people() string {
 	d.t.Helper()
-	var out []string
-	for _, i := range all(d, store.Identities) {
+	identities := all(d, store.Identities)
+	out := make([]string, 0, len(identities))
+	for _, i := range identities {
 		out = append(out, i.Key+":"+string(i.State))
 	}
 	slices.Sort(out)
@@ -322,10 +323,10 @@ func (d *desk) events() int {
 	return int(n)
 }
 
-func is(t testing.TB, what, got, want string) {
-	t.Helper()
+func is(tb testing.TB, what, got, want string) {
+	tb.Helper()
 	if got != want {
-		t.Errorf("%s: %s, want %s", what, cmp.Or(got, "nothing"), cmp.Or(want, "nothing"))
+		tb.Errorf("%s: %s, want %s", what, cmp.Or(got, "nothing"), cmp.Or(want, "nothing"))
 	}
 }
 

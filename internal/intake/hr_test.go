@@ -47,7 +47,7 @@ func TestWhatHRReallyDoes(t *testing.T) {
 		},
 		"the last day is a day of access": {
 			{day: "2026-03-02", rows: []string{"1|end=2026-03-04"}, waiting: "joined 1", people: "1:active"},
-			{day: "2026-03-04", people: "1:active"},
+			{day: "2026-03-04", rows: []string{"1|end=2026-03-04|grade=2"}, waiting: "changed 1 [grade]", people: "1:active"},
 			{day: "2026-03-05", waiting: "left 1 [end]", people: "1:left"},
 			{day: "2026-03-06", people: "1:left"},
 		},

@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -56,11 +57,11 @@ func TestIdentitiesAreWhatTheGoodRowsSay(t *testing.T) {
 		m := &model{records: map[string]modelRow{}, gone: map[string]bool{}}
 		given := map[onus.IdentityID]string{} // what somebody who acts on occasions has given
 		truth := map[string]modelRow{}        // HR's own records
-		for n := range rapid.IntRange(1, 12).Draw(rt, "days") {
+		for n := range rapid.IntRange(1, 8).Draw(rt, "days") {
 			d.now = d.now.Add(time.Duration(rapid.IntRange(1, 60).Draw(rt, "hours")) * time.Hour)
 			day := d.now.Format(time.DateOnly)
 			hrWorks(rt, truth, people, d.now)
-			text, good := deliver(rt, truth, m)
+			text, good := deliver(rt, truth)
 			f := d.hr(text...)
 			f.at = d.now
 			kind := rapid.SampledFrom([]string{"whole", "whole", "whole", "whole", "cut", "stale", "failed"}).Draw(rt, "file")
@@ -110,12 +111,11 @@ func (n *noisy) Errorf(format string, args ...any) { n.rt.Errorf(format, args...
 // hrWorks changes HR's own records.
 func hrWorks(rt *rapid.T, truth map[string]modelRow, people []string, now time.Time) {
 	date := func(name string) string {
-		switch n := rapid.IntRange(-6, 6).Draw(rt, name); {
-		case n == -6:
+		n := rapid.IntRange(-6, 6).Draw(rt, name)
+		if n == -6 {
 			return ""
-		default:
-			return now.AddDate(0, 0, n).Format(time.DateOnly)
 		}
+		return now.AddDate(0, 0, n).Format(time.DateOnly)
 	}
 	for range rapid.IntRange(0, 5).Draw(rt, "acts of HR") {
 		key := rapid.SampledFrom(people).Draw(rt, "person") + rapid.SampledFrom([]string{"a", "a", "b"}).Draw(rt, "engagement")
@@ -146,12 +146,9 @@ func hrWorks(rt *rapid.T, truth map[string]modelRow, people []string, now time.T
 
 // deliver writes a file of the records, some rows wrong or double, and gives
 // what the model believes of it if the file as a whole is believed.
-func deliver(rt *rapid.T, truth map[string]modelRow, m *model) ([]string, func(*model)) {
-	var keys, text []string
-	for key := range truth {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
+func deliver(rt *rapid.T, truth map[string]modelRow) ([]string, func(*model)) {
+	keys := slices.Sorted(maps.Keys(truth))
+	var text []string
 	spoilt := map[string]bool{}
 	for _, key := range keys {
 		r, person := truth[key], key[:2]
@@ -167,9 +164,7 @@ func deliver(rt *rapid.T, truth map[string]modelRow, m *model) ([]string, func(*
 		}
 	}
 	believed := map[string]modelRow{}
-	for key, r := range truth {
-		believed[key] = r
-	}
+	maps.Copy(believed, truth)
 	return text, func(m *model) {
 		for key := range m.records {
 			if _, ok := believed[key]; !ok {

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,8 +110,9 @@ func TestAttributesAreCanonical(t *testing.T) {
 // are asked about, and what a person decided is honoured.
 func TestWeakMatchIsAskedAndHonoured(t *testing.T) {
 	rows := []string{"1|name=John Smith|dept=Sales", "2", "3", "4", "5"}
-	second := append(rows, "9|name=John Smith|dept=Sales")
+	second := append(slices.Clone(rows), "9|name=John Smith|dept=Sales")
 	ask := func(t *testing.T) *desk {
+		t.Helper()
 		d := newDesk(t)
 		d.take(d.hr(rows...))
 		d.act().on("2026-03-03").take(d.hr(second...))

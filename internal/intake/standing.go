@@ -49,7 +49,7 @@ type standing struct {
 // out of everything they own when HR writes a contract's next term over the
 // present one.
 func stand(prog *flow.Program, records []onus.Record, before *onus.Identity, day string) standing {
-	var all []engagement
+	all := make([]engagement, 0, len(records))
 	for i := range records {
 		all = append(all, engage(prog, &records[i], before, day))
 	}

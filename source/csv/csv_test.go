@@ -20,16 +20,16 @@ import (
 	"github.com/onus-id/onus/source/csv"
 )
 
-func write(t testing.TB, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "hr.csv")
+func write(tb testing.TB, text string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "hr.csv")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
 
-func read(t testing.TB, path string, o csv.Options) ([]source.Row, source.Taken, error) {
+func read(t *testing.T, path string, o csv.Options) ([]source.Row, source.Taken, error) {
 	t.Helper()
 	feed, err := csv.New(path, o)
 	if err != nil {
@@ -45,18 +45,18 @@ func read(t testing.TB, path string, o csv.Options) ([]source.Row, source.Taken,
 
 // shown is a row in short: its values, or its fault.
 func shown(rows []source.Row) []string {
-	var out []string
+	out := make([]string, 0, len(rows))
 	for _, r := range rows {
-		s := fmt.Sprintf("%d:", r.Line)
+		parts := []string{fmt.Sprintf("%d:", r.Line)}
 		for _, c := range []string{"id", "name", "unit"} {
 			if v, ok := r.Values[c]; ok {
-				s += " " + c + "=" + v
+				parts = append(parts, c+"="+v)
 			}
 		}
 		if r.Fault != "" {
-			s += " !" + r.Fault
+			parts = append(parts, "!"+r.Fault)
 		}
-		out = append(out, s)
+		out = append(out, strings.Join(parts, " "))
 	}
 	return out
 }
