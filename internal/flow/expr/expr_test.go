@@ -257,6 +257,27 @@ func TestCostIsBounded(t *testing.T) {
 	}
 }
 
+// Texts and lists that an expression makes stay as short as those it reads.
+func TestWhatIsMadeIsBounded(t *testing.T) {
+	env := newEnv(t)
+	for _, src := range []string{
+		`subject.login.replace("a", "aaaaaaaaaa") == ""`,
+		`subject.login.split("") == []`,
+		`subject.login.split("").join("----------") == ""`,
+	} {
+		p, err := env.Compile(src, expr.Bool)
+		if err != nil {
+			t.Fatalf("%s: %v", src, err)
+		}
+		if _, err := p.Bool(expr.Vars{Subject: onus.Attributes{"login": strings.Repeat("a", 4000)}}); err == nil {
+			t.Errorf("%s over a long text passes", src)
+		}
+		if _, err := p.Bool(expr.Vars{Subject: onus.Attributes{"login": "aaa"}}); err != nil {
+			t.Errorf("%s over a short text: %v", src, err)
+		}
+	}
+}
+
 func TestNewEnvRefuses(t *testing.T) {
 	for _, f := range [][]expr.Field{
 		{{Name: "cost-centre", Type: expr.String}},
