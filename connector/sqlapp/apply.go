@@ -233,6 +233,9 @@ func (a *app) absent(ctx context.Context, tx *sql.Tx, want connector.Desired) (c
 	x, err := a.hold(ctx, tx, want)
 	if notFound(err) {
 		gone := connector.Account{Ref: want.Target.Account}
+		if malformed(err) { // no ref of this application's: nothing hangs on it
+			return same(gone), nil
+		}
 		n, err := a.end(ctx, tx, gone)
 		if n > 0 {
 			return wrote(gone), err

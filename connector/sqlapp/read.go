@@ -53,6 +53,7 @@ func (a *app) lookup(ctx context.Context, q querier, op string, ref onus.Account
 	}, value)
 	switch {
 	case malformed(err):
+		none.Err = err
 		return connector.Account{}, none
 	case err != nil:
 		return connector.Account{}, failure(op, "read an account", err)

@@ -114,6 +114,12 @@ func (a *app) Probe(ctx context.Context) error {
 	if err := a.each(ctx, a.db, a.joined("WHERE 1 = 0"), none); err != nil {
 		return failure("probe", "try the queries accounts and holds", err)
 	}
+	if a.list != "" {
+		query := statement{text: "SELECT e.entitlement, e.ref FROM (\n" + a.list + "\n) e"}
+		if err := a.explain(ctx, query); err != nil {
+			return failure("probe", "try the query entitlements", err)
+		}
+	}
 	for d, list := range a.do {
 		for _, st := range list {
 			if err := a.explain(ctx, st); err != nil {
