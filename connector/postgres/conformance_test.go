@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,7 +18,10 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	connectortest.Run(t, func(t *testing.T) connectortest.Target { return newTarget(t, nil) })
+	connectortest.Run(t, func(t *testing.T) connectortest.Target {
+		t.Helper()
+		return newTarget(t, nil)
+	})
 }
 
 // target is a connector behind a proxy, with psql as its oracle.
@@ -50,9 +54,7 @@ func (x *target) open(t *testing.T, more map[string]string, secret string) conne
 	at := strings.LastIndexByte(x.url, '/')
 	database, _, _ := strings.Cut(x.url[at+1:], "?")
 	settings := map[string]string{"url": "postgres://onus@" + x.proxy.Addr() + "/" + database + "?sslmode=disable"}
-	for k, v := range more {
-		settings[k] = v
-	}
+	maps.Copy(settings, more)
 	c, err := postgres.Open(settings, func(string) (string, error) { return secret, nil })
 	if err != nil {
 		t.Fatal(err)

@@ -165,6 +165,6 @@ func (p *psql) ask(sql string) (string, error) {
 }
 
 func (p *psql) close() {
-	_ = p.in.Close()  // ends psql
+	_ = p.in.Close() // ends psql
 	_ = p.cmd.Wait() // how it ended does not matter
 }

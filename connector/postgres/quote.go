@@ -30,6 +30,16 @@ func identifier(name string) (string, error) {
 	return pgx.Identifier{name}.Sanitize(), nil
 }
 
+// identifiers quotes several.
+func identifiers(names ...string) ([]string, error) {
+	quoted := make([]string, len(names))
+	errs := make([]error, len(names))
+	for i, name := range names {
+		quoted[i], errs[i] = identifier(name)
+	}
+	return quoted, errors.Join(errs...)
+}
+
 // literal quotes a text for a statement that takes no parameters. It relies
 // on standard_conforming_strings, which the connection sets.
 func literal(text string) (string, error) {

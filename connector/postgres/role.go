@@ -132,7 +132,7 @@ func (r role) validUntil() string {
 // take away, whoever granted it, one per grantor whom we cannot gainsay, and
 // one per direct membership that brings it along.
 func (r role) holds() []onus.Held {
-	var held []onus.Held
+	held := make([]onus.Held, 0, len(r.Paths)+len(r.Tables))
 	for _, p := range r.Paths {
 		h := onus.Held{Entitlement: "role:" + p.Name, Ref: onus.EntitlementRef(refOf(p.Role)), Path: onus.Direct}
 		switch {

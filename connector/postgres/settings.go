@@ -53,15 +53,13 @@ func readSettings(given map[string]string, secret func(name string) (string, err
 			return s, err
 		}
 	}
-	for key, value := range map[string]string{
+	maps.Copy(s.pool.ConnConfig.RuntimeParams, map[string]string{
 		"application_name":            "onus",
 		"search_path":                 "pg_catalog", // nobody's function or operator stands in for a built-in one
 		"standard_conforming_strings": "on",         // what literal relies on
 		"client_encoding":             "UTF8",
 		"timezone":                    "UTC",
-	} {
-		s.pool.ConnConfig.RuntimeParams[key] = value
-	}
+	})
 	s.pool.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
 		if secret == nil {
 			return nil
@@ -155,7 +153,7 @@ func parseEffective(text string) ([]privilege, error) {
 	for i, part := range parts {
 		rest, ok := strings.CutPrefix(strings.TrimSpace(part), "table_privilege:")
 		if !ok && strings.TrimSpace(part) != "" {
-			return nil, fmt.Errorf("%q does not begin with table_privilege:", strings.TrimSpace(part))
+			return nil, fmt.Errorf("%q lacks the beginning table_privilege: that says what it is", strings.TrimSpace(part))
 		}
 		parts[i] = rest
 	}

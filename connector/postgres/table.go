@@ -48,9 +48,9 @@ func parsePrivileges(text string) ([]privilege, error) {
 }
 
 func columns(list []privilege) (tables, names []string) {
-	tables, names = []string{}, []string{}
-	for _, p := range list {
-		tables, names = append(tables, p.Table), append(names, p.Name)
+	tables, names = make([]string, len(list)), make([]string, len(list))
+	for i, p := range list {
+		tables[i], names[i] = p.Table, p.Name
 	}
 	return tables, names
 }

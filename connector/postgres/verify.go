@@ -202,10 +202,10 @@ func (c *cluster) verifyRevoked(ctx context.Context, q querier, r role, g group,
 
 func (c *cluster) verifyTable(ctx context.Context, q querier, want connector.Desired, r role) (connector.Verdict, error) {
 	p, table, _, err := c.watched(ctx, q, want.Target)
-	if connector.KindOf(err) == connector.PrincipalMissing && err != nil {
-		return connector.Verdict{Tier: onus.TierStored, Evidence: "PostgreSQL has no such table to be watched"}, nil
-	}
 	if err != nil {
+		if connector.KindOf(err) == connector.PrincipalMissing {
+			return connector.Verdict{Tier: onus.TierStored, Evidence: "PostgreSQL has no such table to be watched"}, nil
+		}
 		return connector.Verdict{}, err
 	}
 	grantors, err := grantorsOf(ctx, q, r.OID, table, p.Name)

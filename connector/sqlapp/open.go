@@ -18,7 +18,7 @@ import (
 // connections are as many as one application must put up with.
 const connections = 4
 
-func (s settings) open(secret func(name string) (string, error)) (*sql.DB, error) {
+func (s *settings) open(secret func(name string) (string, error)) (*sql.DB, error) {
 	open := s.openSQLite
 	if s.dialect == onPostgres {
 		open = func() (*sql.DB, error) { return s.openPostgres(secret) }
@@ -35,7 +35,7 @@ func (s settings) open(secret func(name string) (string, error)) (*sql.DB, error
 // openSQLite opens a file that is there: an application that is not must not
 // look like one without accounts. A writing transaction takes its lock at
 // once, so that what it reads stays so.
-func (s settings) openSQLite() (*sql.DB, error) {
+func (s *settings) openSQLite() (*sql.DB, error) {
 	path := strings.TrimPrefix(s.dsn, "file:")
 	if strings.ContainsAny(path, "?#\x00") {
 		return nil, invalid("the setting dsn is the path of an SQLite file, without ? and #")
@@ -53,7 +53,7 @@ func (s settings) openSQLite() (*sql.DB, error) {
 
 // openPostgres reads the address. Its errors never repeat it: somebody may
 // have put a password there.
-func (s settings) openPostgres(secret func(name string) (string, error)) (*sql.DB, error) {
+func (s *settings) openPostgres(secret func(name string) (string, error)) (*sql.DB, error) {
 	u, err := url.Parse(s.dsn)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
 		return nil, invalid("the setting dsn is no address like postgres://onus@db.example:5432/app")

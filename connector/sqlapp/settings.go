@@ -18,8 +18,8 @@ type settings struct {
 	timeout  time.Duration
 	accounts string // the queries, each one statement without parameters
 	holds    string
-	list     string              // of what can be granted; "": not told
-	sessions []statement         // counts the live sessions of :ref; nil: not told
+	list     string               // of what can be granted; "": not told
+	sessions []statement          // counts the live sessions of :ref; nil: not told
 	do       map[deed][]statement // what is missing cannot be done
 }
 

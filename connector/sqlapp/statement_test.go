@@ -48,7 +48,7 @@ func TestParse(t *testing.T) {
 			}
 			continue
 		}
-		var texts []string
+		texts := make([]string, 0, len(got))
 		for _, st := range got {
 			texts = append(texts, st.text)
 		}

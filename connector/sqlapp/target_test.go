@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -26,12 +27,18 @@ import (
 )
 
 func TestConformanceOnSQLite(t *testing.T) {
-	connectortest.Run(t, func(t *testing.T) connectortest.Target { return onSQLite(t, nil) })
+	connectortest.Run(t, func(t *testing.T) connectortest.Target {
+		t.Helper()
+		return onSQLite(t, nil)
+	})
 }
 
 func TestConformanceOnPostgreSQL(t *testing.T) {
 	p := rig.NeedPostgres(t, false)
-	connectortest.Run(t, func(t *testing.T) connectortest.Target { return onPostgreSQL(t, p, nil) })
+	connectortest.Run(t, func(t *testing.T) connectortest.Target {
+		t.Helper()
+		return onPostgreSQL(t, p, nil)
+	})
 }
 
 // target is an application whose oracle is plain SQL on a connection of its own.
@@ -75,9 +82,7 @@ func onSQLite(t *testing.T, more map[string]string) sqliteTarget {
 	}
 	t.Cleanup(func() { _ = db.Close() }) // the test is over
 	settings := ledgerapp.Settings(path)
-	for k, v := range more {
-		settings[k] = v
-	}
+	maps.Copy(settings, more)
 	c, err := sqlapp.Open(settings, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -148,9 +153,7 @@ func (x postgresTarget) connector(t *testing.T, address string, more map[string]
 	u.Host = x.proxy.Addr()
 	settings := settingsPG()
 	settings["dsn"] = u.String()
-	for k, v := range more {
-		settings[k] = v
-	}
+	maps.Copy(settings, more)
 	c, err := sqlapp.Open(settings, func(string) (string, error) { return "", nil })
 	if err != nil {
 		t.Fatal(err)
@@ -353,4 +356,3 @@ func (x postgresTarget) CutNextWrite(_ *testing.T, forwarded bool) {
 func (x postgresTarget) CutNextScan(*testing.T) {
 	x.proxy.CutAnswersAfter(8000, func(request []byte) bool { return bytes.Contains(request, []byte("ORDER BY a.ref")) })
 }
-

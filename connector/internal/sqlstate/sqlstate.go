@@ -11,12 +11,12 @@ import (
 
 // The codes that callers treat by themselves.
 const (
-	DuplicateObject   = "42710"
-	UndefinedObject   = "42704"
-	UniqueViolation   = "23505"
-	ForeignKey        = "23503"
-	DependentObjects  = "2BP01"
-	InvalidText       = "22P02"
+	DuplicateObject  = "42710"
+	UndefinedObject  = "42704"
+	UniqueViolation  = "23505"
+	ForeignKey       = "23503"
+	DependentObjects = "2BP01"
+	InvalidText      = "22P02"
 )
 
 // kinds by code; a class of two characters stands for all of its codes.
@@ -36,12 +36,12 @@ var kinds = map[string]connector.Kind{
 	"42501": connector.Denied,
 	"42704": connector.PrincipalMissing,
 	"42710": connector.AlreadyExists,
-	"53":    connector.Transient, // out of connections, memory, disk
-	"55":    connector.Transient, // locked, or in use
-	"57":    connector.Transient, // cancelled, shutting down, starting up
-	"58":    connector.Transient, // the server's own disk
+	"53":    connector.Transient,  // out of connections, memory, disk
+	"55":    connector.Transient,  // locked, or in use
+	"57":    connector.Transient,  // cancelled, shutting down, starting up
+	"58":    connector.Transient,  // the server's own disk
 	"P0":    connector.Constraint, // raised by a function or trigger of the system
-	"XX":    connector.Transient, // among them "tuple concurrently updated"
+	"XX":    connector.Transient,  // among them "tuple concurrently updated"
 }
 
 // KindOf says what a code means for a statement whose transaction did not
