@@ -72,6 +72,7 @@ var (
 		"internal/attribution":       "internal/engine internal/engine/riverqueue internal/store/sqlite source/csv",
 		"internal/intake":            "source/csv internal/store/sqlite",
 		"internal/demo/company":      "source/csv internal/intake internal/planning internal/store/sqlite connector/ldap connector/postgres connector/scim connector/sqlapp",
+		"internal/demo/ledgerapp":    "connector/sqlapp",
 		"internal/bench":             everything,
 		"internal/demo":              everything,
 		"internal/cli":               everything,

@@ -151,9 +151,10 @@ func (s *settings) set(key, value string) error {
 func parseEffective(text string) ([]privilege, error) {
 	parts := strings.Split(text, ";")
 	for i, part := range parts {
-		rest, ok := strings.CutPrefix(strings.TrimSpace(part), "table_privilege:")
-		if !ok && strings.TrimSpace(part) != "" {
-			return nil, fmt.Errorf("%q lacks the beginning table_privilege: that says what it is", strings.TrimSpace(part))
+		part = strings.TrimSpace(part)
+		rest, ok := strings.CutPrefix(part, "table_privilege:")
+		if part != "" && (!ok || strings.TrimSpace(rest) == "") { // nothing to check would always hold
+			return nil, fmt.Errorf("%q lacks the beginning table_privilege: or names no table", part)
 		}
 		parts[i] = rest
 	}

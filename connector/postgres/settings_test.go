@@ -51,7 +51,7 @@ func TestSettingsAreChecked(t *testing.T) {
 func FuzzWatch(f *testing.F) {
 	for _, seed := range []string{
 		"public.ledger:SELECT", "public.ledger:SELECT,INSERT; finance.pay:select ;", ";", "", ":", "a:SELECT", "a.b:", "a.b:DROP",
-		`"a:b"."c d":SELECT`, "a.b:SELECT;;", "a.b\x00:SELECT", "table_privilege:a.b:SELECT",
+		`"a:b"."c d":SELECT`, "a.b:SELECT;;", "a.b\x00:SELECT", "table_privilege:a.b:SELECT", "table_privilege:",
 	} {
 		f.Add(seed)
 	}
