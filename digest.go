@@ -3,6 +3,7 @@ package onus
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"strings"
@@ -43,7 +44,7 @@ func ID(prefix string, parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {
 		// The length keeps ("ab","c") and ("a","bc") apart.
-		h.Write([]byte{byte(len(p) >> 24), byte(len(p) >> 16), byte(len(p) >> 8), byte(len(p))})
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(p))))
 		h.Write([]byte(p))
 	}
 	return prefix + "_" + idEncoding.EncodeToString(h.Sum(nil)[:10])

@@ -13,7 +13,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := cli.Main(ctx, os.Args[1:], os.Stdout, os.Stderr, time.Now)
+	code := cli.Main(ctx, os.Args[1:], os.Stdout, os.Stderr, time.Now) //nolint:forbidigo // here the clock comes in
 	stop()
 	os.Exit(code)
 }

@@ -298,3 +298,12 @@ func chain(ctx context.Context, r store.Reader, event string) ([]Link, error) {
 	}
 	return links, nil
 }
+
+// Unwarranted says of a grant that was only seen whose it is and since when.
+func Unwarranted(g onus.Grant) string {
+	holder := "An account that belongs to nobody we know (" + string(g.Account) + ")"
+	if g.Identity != "" {
+		holder = string(g.Identity)
+	}
+	return fmt.Sprintf("%s has %s, and nobody warranted it: it was first seen on %s.", holder, thing(g), day(g.FirstSeen))
+}

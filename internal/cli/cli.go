@@ -44,7 +44,7 @@ type env struct {
 // Main runs the command line and gives the exit code.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer, now func() time.Time) int {
 	e := &env{out: stdout, err: stderr, now: now}
-	root := e.root()
+	root := e.root() //nolint:contextcheck // commands get their context from cobra
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

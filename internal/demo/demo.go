@@ -15,6 +15,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/demo/company"
+	"github.com/onus-id/onus/internal/demo/scimdir"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/server"
 )
@@ -34,7 +35,6 @@ type Demo struct {
 
 	today   time.Time
 	systems systems
-	lying   bool
 }
 
 // marker tells a folder of ours from one that must not be wiped.
@@ -158,3 +158,10 @@ func (d *Demo) Turn(ctx context.Context, roster, register []byte) (server.Report
 	rep, err := s.UntilIdle(ctx)
 	return rep, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 }
+
+// Directory is the embedded directory itself, for those who look at it
+// without Onus; nil with real systems.
+func (d *Demo) Directory() *scimdir.Directory { return d.systems.directory }
+
+// Ledger is where the finance application lives: a file, or an address.
+func (d *Demo) Ledger() string { return d.systems.ledger }

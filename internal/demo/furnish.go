@@ -7,6 +7,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/onus-id/onus/internal/demo/company"
 	"github.com/onus-id/onus/internal/rig"
 )
 
@@ -20,6 +21,10 @@ func furnish(ctx context.Context, slapd *rig.Slapd, pg *rig.Postgres) error {
 	defer conn.Close()
 	if err := conn.Bind(slapd.RootDN(), slapd.RootPassword()); err != nil {
 		return fmt.Errorf("furnish the directory: %w", err)
+	}
+	groups, err := company.Catalogue("corp-directory")
+	if err != nil {
+		return err
 	}
 	for _, g := range groups {
 		add := ldap.NewAddRequest("cn="+g+","+rig.SlapdGroups, nil)
@@ -35,7 +40,11 @@ func furnish(ctx context.Context, slapd *rig.Slapd, pg *rig.Postgres) error {
 		return fmt.Errorf("furnish the ledger: %w", err)
 	}
 	defer db.Close(ctx)
-	for _, role := range []string{"ledger_read", "ledger_write", "reports", "onus_accounts"} {
+	roles, err := company.Catalogue("finance-ledger")
+	if err != nil {
+		return err
+	}
+	for _, role := range append(roles, "onus_accounts") { // whoever is a member of the last is managed
 		if _, err := db.Exec(ctx, "CREATE ROLE "+role+" NOLOGIN"); err != nil {
 			return fmt.Errorf("furnish the ledger with %s: %w", role, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/onus-id/onus/internal/demo/company"
 	"github.com/onus-id/onus/internal/demo/ledgerapp"
 	"github.com/onus-id/onus/internal/demo/scimdir"
 	"github.com/onus-id/onus/internal/rig"
@@ -21,17 +22,15 @@ type systems struct {
 	stop         func()
 }
 
-// groups of the company's directory.
-var groups = []string{
-	"everyone", "executive", "engineering", "operations", "sales", "finance", "people", "it", "unit-corporate", "unit-instruments",
-	"unit-services", "managers", "vpn", "source-code", "production", "machines", "ai-agents",
-}
-
 const directoryToken = "demo-token-for-loopback-only" //nolint:gosec // a made-up directory on loopback
 
 func startEmbedded(ctx context.Context, dir string, now func() time.Time) (systems, error) {
 	d := scimdir.New(scimdir.Options{Token: directoryToken, Now: now})
 	if err := d.Keep(filepath.Join(dir, "corp-directory.jsonl")); err != nil {
+		return systems{}, err
+	}
+	groups, err := company.Catalogue("corp-directory")
+	if err != nil {
 		return systems{}, err
 	}
 	if err := d.EnsureGroups(groups...); err != nil {
@@ -46,7 +45,7 @@ func startEmbedded(ctx context.Context, dir string, now func() time.Time) (syste
 		stop()
 		return systems{}, fmt.Errorf("find the demo's folder: %w", err)
 	}
-	if err := ledgerapp.Create(ctx, app); err == nil {
+	if err = ledgerapp.Create(ctx, app); err == nil {
 		err = ledgerapp.Seed(ctx, app)
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -72,9 +73,7 @@ func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, pl
 
 func addMeasures(a, b map[onus.SystemName]onus.Measure) map[onus.SystemName]onus.Measure {
 	sum := make(map[onus.SystemName]onus.Measure, len(a)+len(b))
-	for s, m := range a {
-		sum[s] = m
-	}
+	maps.Copy(sum, a)
 	for s, m := range b {
 		sum[s] = sum[s].Add(m)
 	}

@@ -40,7 +40,7 @@ func (e *Engine) step(ctx context.Context, l *live, i int, found *[]write) (outc
 func (e *Engine) moveWarrant(ctx context.Context, l *live, i int, found *[]write) error {
 	c := l.changes[i]
 	c.State, c.Confirmed, c.Outcome, c.Evidence = onus.ChangeConfirmed, e.Now().UTC(), string(connector.NoChange), "only our record moved"
-	err := e.commit(ctx, append(*found, e.putChange(l, i, c, ledger.ChangeConfirmed, nil), e.settle(l, i, c))...)
+	err := e.commit(ctx, append(*found, e.putChange(l, i, c, ledger.ChangeConfirmed, nil), e.settle(l, c))...)
 	*found = nil
 	return err
 }
@@ -152,7 +152,8 @@ func (e *Engine) carryOut(ctx context.Context, l *live, i int, c onus.Change, fo
 			}
 			if e.holds(conn, c, v) {
 				c.Applied = e.Now().UTC()
-				return outcome{}, e.confirm(l, i, c, want, v, "found so after an interruption", found)
+				e.confirm(l, i, c, want, v, "found so after an interruption", found)
+				return outcome{}, nil
 			}
 		}
 		done, err := e.apply(ctx, conn, c, want)
@@ -248,7 +249,8 @@ func (e *Engine) readBack(ctx context.Context, l *live, i int, c onus.Change, co
 	for poll := max(conn.Describe().Settles, 50*time.Millisecond); ; poll = min(2*poll, 30*time.Second) {
 		v, err := e.verify(ctx, conn, &want)
 		if err == nil && e.holds(conn, c, v) {
-			return outcome{}, e.confirm(l, i, c, want, v, c.Outcome, found)
+			e.confirm(l, i, c, want, v, c.Outcome, found)
+			return outcome{}, nil
 		}
 		if ctx.Err() != nil {
 			return outcome{}, ctx.Err()
@@ -303,17 +305,16 @@ func plain(err error) string {
 
 // confirm leaves a confirmed change, and what it means for our records, to
 // be committed with the next intent.
-func (e *Engine) confirm(l *live, i int, c onus.Change, want connector.Desired, v connector.Verdict, how string, found *[]write) error {
+func (e *Engine) confirm(l *live, i int, c onus.Change, want connector.Desired, v connector.Verdict, how string, found *[]write) {
 	c.State, c.Confirmed, c.Outcome = onus.ChangeConfirmed, e.Now().UTC(), how
 	c.Tier, c.Evidence, c.Error = v.Tier, v.Evidence, ""
 	if want.Target.Account != "" {
 		c.Planned.Target.Account = want.Target.Account
 	}
-	*found = append(*found, e.putChange(l, i, c, ledger.ChangeConfirmed, map[string]string{"tier": string(v.Tier)}), e.settle(l, i, c))
+	*found = append(*found, e.putChange(l, i, c, ledger.ChangeConfirmed, map[string]string{"tier": string(v.Tier)}), e.settle(l, c))
 	// Later changes of the run build on it; the commit that carries their
 	// intent carries this too.
 	l.changes[i] = c
-	return nil
 }
 
 // troubled decides what an error of a connector means: wait as told, try
@@ -336,7 +337,8 @@ func (e *Engine) troubled(ctx context.Context, l *live, i int, c onus.Change, er
 		}
 	case connector.Transient, connector.Ambiguous:
 		wait = e.backoff(c.Attempts)
-	default:
+	case connector.NotFound, connector.AlreadyExists, connector.PrincipalMissing, connector.Conflict, connector.Constraint,
+		connector.Denied, connector.Unauthenticated, connector.Unsupported, connector.Invalid:
 		cat, hint := categoryOf(kind)
 		*found = append(*found, e.stop(l, i, c, cat, c.Error, hint))
 		return outcome{}, false, e.flush(ctx, found)

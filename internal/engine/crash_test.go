@@ -139,8 +139,9 @@ func TestAWakeUpThatComesTwiceOrLateIsHarmless(t *testing.T) {
 	w := newWorld(t)
 	w.happens(onus.Joined, "ana", onus.Attributes{"department": "finance"})
 	w.plan()
-	var ids []onus.RunID
-	for _, r := range all(w, store.Runs) {
+	runs := all(w, store.Runs)
+	ids := make([]onus.RunID, 0, 3*len(runs))
+	for _, r := range runs {
 		ids = append(ids, r.ID, r.ID, r.ID)
 	}
 	w.must(w.eng.Handle(t.Context(), engine.Segment{Runs: ids})) // three at once

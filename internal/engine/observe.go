@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/connector"
@@ -315,7 +316,7 @@ func (e *Engine) unread(ctx context.Context, sys *flow.System, cause error) erro
 // or that of the next time.
 func (e *Engine) nextID(ctx context.Context, r store.Reader, parts ...string) (string, error) {
 	for n := 1; ; n++ {
-		id := onus.ID("exc", append(slices.Clone(parts), fmt.Sprint(n))...)
+		id := onus.ID("exc", append(slices.Clone(parts), strconv.Itoa(n))...)
 		x, known, err := store.Exceptions.Lookup(ctx, r, id)
 		if err != nil || !known || x.State == onus.ExceptionOpen {
 			return id, err

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -31,7 +30,7 @@ func (e *Engine) askForOwners(ctx context.Context, s survey) error {
 			if err != nil {
 				return err
 			}
-			message := fmt.Sprintf("nobody active stands as %s", duty)
+			message := "nobody active stands as " + duty
 			if waits := s.lacking[duty]; len(waits) > 0 {
 				message += ": until somebody does, nothing is given by " + strings.Join(waits, ", ")
 			}

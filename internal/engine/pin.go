@@ -21,13 +21,13 @@ func (e *Engine) Pin(ctx context.Context, by onus.Actor) error {
 		return fmt.Errorf("pin the definitions: %w", err)
 	}
 	return e.Store.Update(ctx, func(tx store.Tx) error {
-		set, known, err := store.DefinitionSets.Lookup(ctx, tx, string(e.Program.Digest))
+		_, known, err := store.DefinitionSets.Lookup(ctx, tx, string(e.Program.Digest))
 		if err != nil {
 			return err
 		}
 		var cause string
 		if !known {
-			set = store.Definitions{Digest: e.Program.Digest, Files: files}
+			set := store.Definitions{Digest: e.Program.Digest, Files: files}
 			ev, err := store.DefinitionSets.Put(ctx, tx, ledger.Event{Type: ledger.DefinitionsPinned, Actor: string(by)}, set)
 			if err != nil {
 				return err

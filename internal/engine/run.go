@@ -21,7 +21,6 @@ type live struct {
 	plan    onus.Plan
 	changes []onus.Change
 	rows    []store.Row // of the changes; zero where there is none yet
-	image   *onus.Image // read for the change that is to be intended next
 	fresh   int         // the change that this segment itself intended; -1: none
 }
 
@@ -61,7 +60,7 @@ func (e *Engine) Advance(ctx context.Context, id onus.RunID) error {
 		if !l.run.Wake.IsZero() && e.Now().Before(l.run.Wake) {
 			return nil
 		}
-	default:
+	case onus.RunHeld, onus.RunExcepted, onus.RunDone, onus.RunOverridden, onus.RunRefused, onus.RunSuperseded:
 		return nil
 	}
 	if err := e.advance(ctx, l); !errors.Is(err, errMoved) {

@@ -15,7 +15,7 @@ import (
 
 // settle records what a confirmed change means for our picture of the
 // system: the account, the grant, and the reasons for it.
-func (e *Engine) settle(l *live, i int, c onus.Change) write {
+func (e *Engine) settle(l *live, c onus.Change) write {
 	return func(ctx context.Context, tx store.Tx) (func(), error) {
 		row, _, err := tx.Get(ctx, store.Changes.Name, string(c.ID))
 		if err != nil {

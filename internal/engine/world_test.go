@@ -199,7 +199,7 @@ func (w *world) plan() []engine.Simulation {
 }
 
 // happens records an identity and an occasion for it, as intake would.
-func (w *world) happens(kind onus.OccasionKind, login string, attributes onus.Attributes) onus.IdentityID {
+func (w *world) happens(kind onus.OccasionKind, login string, attributes onus.Attributes) {
 	w.Helper()
 	id := onus.IdentityID("idn_" + login)
 	a := onus.Attributes{"login": login, "mail": login + "@acme.example"}
@@ -220,7 +220,6 @@ func (w *world) happens(kind onus.OccasionKind, login string, attributes onus.At
 		_, err := store.Occasions.Put(w.Context(), tx, ledger.Event{Type: ledger.OccasionArose, Actor: "engine"}, o)
 		return err
 	}))
-	return id
 }
 
 // goes lets something happen and carries out what it warrants.

@@ -53,7 +53,7 @@ func program(name string, folders ...string) (string, error) {
 
 // freePort gives a loopback port that nobody listens on now.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
@@ -74,7 +74,7 @@ type process struct {
 
 // start runs a server, its output going to a file beside it.
 func start(cmd *exec.Cmd, logFile string) (*process, error) {
-	out, err := os.Create(logFile)
+	out, err := os.Create(logFile) //nolint:gosec // in the rig's own throwaway folder
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}

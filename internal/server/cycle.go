@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -127,7 +128,7 @@ func (s *Server) Serve(ctx context.Context, every time.Duration) error {
 	defer tick.Stop()
 	for {
 		if _, err := s.Cycle(ctx); err != nil && ctx.Err() == nil {
-			s.Log.ErrorContext(ctx, "a cycle failed; the next one tries again", "err", err)
+			s.Log.ErrorContext(ctx, "a cycle failed; the next one tries again", slog.Any("err", err))
 		}
 		select {
 		case <-ctx.Done():

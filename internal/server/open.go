@@ -24,19 +24,19 @@ var connectors = map[string]func(settings map[string]string, secret func(string)
 }
 
 func openConnectors(dir string, p *flow.Program) (map[onus.SystemName]connector.Connector, error) {
-	open := map[onus.SystemName]connector.Connector{}
+	conns := map[onus.SystemName]connector.Connector{}
 	for name, sys := range p.Systems {
-		make, known := connectors[sys.Connector]
+		open, known := connectors[sys.Connector]
 		if !known {
-			return open, onus.Errorf(onus.Invalid, "ldap, postgres, scim or sql", "system %s: there is no connector %q", name, sys.Connector)
+			return conns, onus.Errorf(onus.Invalid, "ldap, postgres, scim or sql", "system %s: there is no connector %q", name, sys.Connector)
 		}
-		c, err := make(located(dir, sys.Settings), secrets(dir, sys.Secrets))
+		c, err := open(located(dir, sys.Settings), secrets(dir, sys.Secrets))
 		if err != nil {
-			return open, onus.Errorf(onus.Invalid, onus.HintOf(err), "system %s: %w", name, err)
+			return conns, onus.Errorf(onus.Invalid, onus.HintOf(err), "system %s: %w", name, err)
 		}
-		open[name] = c
+		conns[name] = c
 	}
-	return open, nil
+	return conns, nil
 }
 
 func openFeeds(dir string, p *flow.Program) (map[onus.SourceName]source.Source, error) {
@@ -104,7 +104,7 @@ func secrets(dir string, refs map[string]flow.Secret) func(string) (string, erro
 			if !filepath.IsAbs(path) {
 				path = filepath.Join(dir, path)
 			}
-			data, err := os.ReadFile(path)
+			data, err := os.ReadFile(path) //nolint:gosec // the definitions name the file
 			if err != nil {
 				return "", onus.Errorf(onus.Invalid, "make it readable to us alone", "the file of the secret %s cannot be read: %w", name, err)
 			}
