@@ -134,11 +134,16 @@ func (e *env) with(ctx context.Context, o server.Options, do func(*server.Server
 // operator is who sits at the command line: an operating-system user, and the
 // person that the organisation knows them as ("" if none).
 func operator(org flow.Organisation) (onus.Actor, string) {
-	name := "unknown"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
+	name := login()
 	return onus.Actor("os:" + name), org.Operators[name]
+}
+
+// login is the name of the operating-system user.
+func login() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
 }
 
 // asJSON writes a value as indented JSON.

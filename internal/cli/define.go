@@ -12,15 +12,15 @@ func (e *env) initCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "init DIR", Short: "Make a working starter company in a new folder", Args: cobra.ExactArgs(1),
 		Example: "  onus init acme && onus check acme",
-		RunE: func(_ *cobra.Command, args []string) error {
-			names, err := server.Init(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			names, err := server.Init(cmd.Context(), args[0], login())
 			if err != nil {
 				return err
 			}
 			for _, n := range names {
 				fmt.Fprintln(e.out, n)
 			}
-			fmt.Fprintf(e.out, "\nNext: onus check %s, then onus test %s\n", args[0], args[0])
+			fmt.Fprintf(e.out, "\nNext: onus check %[1]s, onus test %[1]s, onus plan %[1]s, onus run %[1]s --until-idle\n", args[0])
 			return nil
 		},
 	}

@@ -58,6 +58,10 @@ func (e *env) showPlan(v server.PlanView, zoom, output string) error {
 	default:
 		return onus.Errorf(onus.Invalid, "table, json or yaml", "there is no output %q", output)
 	}
+	if len(v.Workflows) == 0 {
+		fmt.Fprintln(e.out, "nothing to do")
+		return nil
+	}
 	w := tabwriter.NewWriter(e.out, 0, 4, 2, ' ', 0)
 	switch zoom {
 	case "summary":

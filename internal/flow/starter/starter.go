@@ -1,11 +1,14 @@
 // Package starter is a small made-up company that 'onus init' writes: its
 // definitions compile without a fault against its own roster, and show one of
-// everything. The schema that editors check them by comes with it.
+// everything. The schema that editors check them by comes with it, and the
+// schema of the application that its accounts live in.
 package starter
 
 import (
 	"embed"
 	"io/fs"
+	"strconv"
+	"strings"
 
 	"github.com/onus-id/onus/internal/flow"
 )
@@ -13,7 +16,7 @@ import (
 //go:embed files
 var embedded embed.FS
 
-// FS gives every file of the company: definitions, tests, feeds and the schema.
+// FS gives every file of the company: definitions, tests, feeds and the schemas.
 func FS() fs.FS {
 	sub, err := fs.Sub(embedded, "files")
 	if err != nil {
@@ -23,7 +26,7 @@ func FS() fs.FS {
 }
 
 // Files gives every file of the company in order of path: definitions, tests,
-// feeds and the schema.
+// feeds and the schemas.
 func Files() []flow.File {
 	var out []flow.File
 	err := fs.WalkDir(FS(), ".", func(name string, entry fs.DirEntry, err error) error {
@@ -38,6 +41,16 @@ func Files() []flow.File {
 		panic("starter: " + err.Error()) // the files are embedded above
 	}
 	return out
+}
+
+// For gives a file's text with a person of the company standing for the
+// operating-system user who makes it: whoever tries Onus wants to decide, too.
+func For(f flow.File, operator string) string {
+	const as = "operators: {root: "
+	if operator == "" {
+		return f.Text
+	}
+	return strings.Replace(f.Text, as, "operators: {"+strconv.Quote(operator)+": ", 1)
 }
 
 // Definitions gives the definition files only.

@@ -71,3 +71,25 @@ func TestCompiles(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoMakesTheCompanyMayDecideInIt(t *testing.T) {
+	for _, operator := range []string{"", "root", "ana", `WORK\ana k`, "o'neil: {x}"} {
+		var files []flow.File
+		for _, f := range starter.Definitions() {
+			f.Text = starter.For(f, operator)
+			files = append(files, f)
+		}
+		program, faults := flow.Compile(files, readRoster(t))
+		if len(faults) > 0 {
+			t.Errorf("%q: %v", operator, faults)
+			continue
+		}
+		want := operator
+		if want == "" {
+			want = "root"
+		}
+		if program.Organisation.Operators[want] != "noor@starter.example" {
+			t.Errorf("%q: the operators are %v", operator, program.Organisation.Operators)
+		}
+	}
+}
