@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/base32"
+	"encoding/binary"
 	"errors"
 	"iter"
 	"slices"
@@ -196,7 +197,7 @@ func (m *member) Record(ctx context.Context, e ledger.Event, o store.Object) (le
 	if err != nil {
 		return e, err
 	}
-	id, salt := newID()
+	id, salt := newID(m.now)
 	body := slices.Clone(o.Body)
 	e.Version, e.ID, e.Time = ledger.FormatVersion, id, m.now
 	e.Object = ledger.Object{Kind: o.Kind, ID: o.ID, Version: old.row.Version + 1}
@@ -261,10 +262,13 @@ func keepable(s string, longest int) bool {
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// newID makes an event's id, random so that it says nothing and needs nobody,
-// and the salt of its commitment.
-func newID() (id string, salt []byte) {
+// newID makes an event's id and the salt of its commitment. The id begins
+// with the time, in milliseconds, so that the indices over ids and causes grow
+// at their end instead of all over; the other 80 bits are random.
+func newID(now time.Time) (id string, salt []byte) {
 	random := make([]byte, 16+32)
 	_, _ = rand.Read(random) // never fails
+	ms := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli())<<16) //nolint:gosec // a bit pattern
+	copy(random[:6], ms)
 	return "evt_" + idEncoding.EncodeToString(random[:16]), random[16:]
 }

@@ -1,0 +1,99 @@
+package bench_test
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// rounds is how often a figure and its floor take turns.
+const rounds = 5
+
+// A figure is one measured rate with its floor.
+type figure struct{ ours, floor []float64 }
+
+// turns lets a figure and its floor take turns, and throws away the rounds in
+// which others used more than a fifth of the machine.
+func turns(b *testing.B, ours, floor func(round int) float64) figure {
+	b.Helper()
+	var f figure
+	for round := range rounds {
+		var o, l float64
+		others := othersDuring(func() { o, l = ours(round), floor(round) })
+		if others > 0.2 && round > 0 && len(f.ours) > 0 {
+			b.Logf("round %d thrown away: others used %.0f%% of the machine", round, 100*others)
+			continue
+		}
+		f.ours, f.floor = append(f.ours, o), append(f.floor, l)
+	}
+	return f
+}
+
+func (f figure) report(b *testing.B, unit string) {
+	b.Helper()
+	o, l := median(f.ours), median(f.floor)
+	b.ReportMetric(o, unit)
+	b.ReportMetric(l, "floor-"+unit)
+	b.ReportMetric(o/l, "ratio")
+	b.ReportMetric(0, "ns/op")
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// othersDuring gives the share of the machine's time that other processes
+// used while do ran.
+func othersDuring(do func()) float64 {
+	busy, own, began := machineBusy(), ownTime(), time.Now()
+	do()
+	wall := time.Since(began).Seconds() * 2 // two cores
+	others := (machineBusy() - busy) - (ownTime() - own)
+	return max(0, others/wall)
+}
+
+// machineBusy is how many seconds all cores have worked (proc_stat(5)).
+func machineBusy() float64 {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(strings.SplitN(string(text), "\n", 2)[0])
+	sum := 0.0
+	for _, i := range []int{1, 2, 3, 6, 7} { // user, nice, system, irq, softirq
+		n, err := strconv.ParseFloat(fields[i], 64)
+		if err != nil {
+			return 0
+		}
+		sum += n / 100
+	}
+	return sum
+}
+
+func ownTime() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
+}
+
+// peak is the most memory that this process ever had, in MiB (proc(5), VmHWM).
+func peak(b *testing.B) float64 {
+	b.Helper()
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	kib, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return kib / 1024
+}
