@@ -267,7 +267,7 @@ var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadd
 // at their end instead of all over; the other 80 bits are random.
 func newID(now time.Time) (id string, salt []byte) {
 	random := make([]byte, 16+32)
-	_, _ = rand.Read(random) // never fails
+	_, _ = rand.Read(random)                                              // never fails
 	ms := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli())<<16) //nolint:gosec // a bit pattern
 	copy(random[:6], ms)
 	return "evt_" + idEncoding.EncodeToString(random[:16]), random[16:]
