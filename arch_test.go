@@ -54,7 +54,7 @@ var house = []room{
 	{"internal/demo/ledgerapp", "onus"},
 	{"internal/demo", "onus ledger internal/flow internal/engine internal/attribution internal/server internal/rig " +
 		"internal/demo/company internal/demo/scimdir internal/demo/ledgerapp"},
-	{"internal/bench", "onus"},
+	{"internal/bench", "onus connector"},
 
 	{"internal/cli", "onus ledger internal/flow internal/flow/schema internal/flow/starter internal/planning internal/flowtest " +
 		"internal/engine internal/attribution internal/server internal/demo"},
