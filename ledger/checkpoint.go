@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,13 +18,19 @@ type Checkpoint struct {
 	Root   Hash
 }
 
-// Sign gives the checkpoint as a C2SP signed note.
-func (c Checkpoint) Sign(signer note.Signer) (string, error) {
+// Text is what is signed of a checkpoint.
+func (c Checkpoint) Text() string {
+	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
+}
+
+// Sign gives the checkpoint as a C2SP signed note. Several signers, perhaps
+// of several algorithms, may sign it; a reader passes over those it does not
+// know.
+func (c Checkpoint) Sign(signers ...note.Signer) (string, error) {
 	if c.Origin == "" || strings.ContainsAny(c.Origin, "\n") {
 		return "", fmt.Errorf("sign the checkpoint: %q cannot be the origin of a log", c.Origin)
 	}
-	text := fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
-	signed, err := note.Sign(&note.Note{Text: text}, signer)
+	signed, err := note.Sign(&note.Note{Text: c.Text()}, signers...)
 	if err != nil {
 		return "", fmt.Errorf("sign the checkpoint: %w", err)
 	}
@@ -47,11 +54,21 @@ func OpenCheckpoint(signed, origin string, verifier note.Verifier) (Checkpoint, 
 	return c, nil
 }
 
+// PeekCheckpoint reads a signed checkpoint without checking who signed it.
+func PeekCheckpoint(signed string) (Checkpoint, error) {
+	at := strings.LastIndex(signed, "\n\n")
+	if at < 0 {
+		return Checkpoint{}, errors.New("the checkpoint has no signatures")
+	}
+	return parseCheckpoint(signed[:at+1])
+}
+
 // parseCheckpoint reads the text of a checkpoint; a number and a hash have
 // one form only.
 func parseCheckpoint(text string) (Checkpoint, error) {
-	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	if len(lines) < 3 || lines[0] == "" {
+	body, ended := strings.CutSuffix(text, "\n")
+	lines := strings.Split(body, "\n")
+	if len(lines) < 3 || slices.Contains(lines, "") || !ended {
 		return Checkpoint{}, errors.New("the checkpoint does not have its three lines")
 	}
 	c := Checkpoint{Origin: lines[0]}

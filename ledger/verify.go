@@ -58,7 +58,25 @@ func Verify(entries iter.Seq2[Entry, error], checkpoint, origin string, v note.V
 			return Report{}, &FaultError{Index: -1, What: err.Error()}
 		}
 	}
-	check := verification{tree: NewFrontier(), objects: map[[16]byte]link{}}
+	return verify(entries, checkpoint, signed, nil, progress)
+}
+
+// VerifySince is Verify under a policy; and the log must begin with the whole
+// of the one that Options.Since speaks of.
+func VerifySince(entries iter.Seq2[Entry, error], checkpoint string, o Options) (Report, error) {
+	signed, err := o.Policy.OpenLog(checkpoint)
+	if err != nil {
+		return Report{}, &FaultError{Index: -1, What: err.Error()}
+	}
+	older, err := o.older(signed)
+	if err != nil {
+		return Report{}, err
+	}
+	return verify(entries, checkpoint, signed, older, o.Progress)
+}
+
+func verify(entries iter.Seq2[Entry, error], checkpoint string, signed Checkpoint, older *Checkpoint, progress func(done int64)) (Report, error) {
+	check := verification{tree: NewFrontier(), objects: map[[16]byte]link{}, older: older}
 	for e, err := range entries {
 		if err != nil {
 			return check.report(), err
@@ -93,6 +111,9 @@ type verification struct {
 	tree    *Frontier
 	objects map[[16]byte]link // by short; 128 bits, so that a meeting is out of reach
 	erased  int64
+
+	older    *Checkpoint // what the log must begin with; may be nil
+	unbodied bool        // the entries come without their states
 }
 
 // short stands for a text in 16 bytes.
@@ -122,6 +143,7 @@ func (v *verification) entry(e Entry) error {
 		return fault(event.ID, "it is the first of %s %s and names a state before it", o.Kind, o.ID)
 	case last.version > 0 && short(event.Before) != last.after:
 		return fault(event.ID, "the state before it is not the one that the event before it left %s %s in", o.Kind, o.ID)
+	case v.unbodied:
 	case e.Body == nil:
 		v.erased++
 	case Commit(e.Salt, e.Body) != event.After:
@@ -131,7 +153,19 @@ func (v *verification) entry(e Entry) error {
 	if err := v.tree.Append(HashLeaf(e.Leaf)); err != nil {
 		return fault(event.ID, "%v", err)
 	}
-	return nil
+	return v.passOlder()
+}
+
+// passOlder compares the root with that of the older log when it is passed.
+func (v *verification) passOlder() error {
+	if v.older == nil || v.tree.Size() != v.older.Size {
+		return nil
+	}
+	root, err := v.tree.Root()
+	if err == nil && root != v.older.Root {
+		err = &FaultError{Index: -1, What: fmt.Sprintf("it was forked: its first %d entries are not those that were signed before", v.older.Size)}
+	}
+	return err
 }
 
 func (v *verification) report() Report {
