@@ -68,11 +68,42 @@ type Tx interface {
 	// It gives the recorded event.
 	Record(ctx context.Context, e ledger.Event, o Object) (ledger.Event, error)
 
+	// Erase forgets what the ledger keeps of a subject: of every object that
+	// ever was the subject's, and of those in also, all entries lose their
+	// values, and the key that they were sealed under is gone. The leaves stay.
+	// Each of the objects must then be recorded anew with an event of type
+	// ledger.ObjectErased: VerifyState takes a missing value for a fault where
+	// none follows. The values of the live objects stay until then.
+	Erase(ctx context.Context, subject string, also []ObjectRef) (Erased, error)
+
 	// Now is the one time of this transaction.
 	Now() time.Time
 
 	// SQL is the transaction itself, for the job queue only.
 	SQL() *sql.Tx
+}
+
+// An ObjectRef names an object.
+type ObjectRef struct{ Kind, ID string }
+
+// Erased says what an erasure reached.
+type Erased struct {
+	Objects []ObjectRef
+	Entries int64 // that lost their values
+}
+
+// A Scrubber can rewrite its files so that what was erased is not left in
+// parts of them that are free. It may take as long as copying all does.
+type Scrubber interface {
+	Scrub(ctx context.Context) error
+}
+
+// A Waiter tells when the ledger has grown, by whichever process. Both
+// backends are one.
+type Waiter interface {
+	// Wait returns when the ledger has more than so many entries, or with the
+	// context's error.
+	Wait(ctx context.Context, size int64) error
 }
 
 // An Object is the new state of one thing.
@@ -118,7 +149,8 @@ type EventQuery struct {
 	ObjectID   string // with ObjectKind
 	ID         string // one event
 	Cause      string // the events that this event led to
-	Bodies     bool   // fill Body and Salt too
+	Subject    string // whose personal data the state after holds; looks at every entry
+	Bodies     bool   // fill Body, Salt and Keys
 }
 
 // An Entry is one event of the ledger as it is stored.
@@ -127,8 +159,8 @@ type Entry struct {
 	Leaf    []byte // the exact bytes that were hashed
 	Body    []byte // the object's state after the event; nil if erased or not asked for
 	Salt    []byte
-	Keys    []Key
-	Subject string
+	Keys    []Key  // likewise
+	Subject string // whose personal data Body holds
 }
 
 // Head is the tree's size, root and last signed checkpoint.

@@ -121,8 +121,10 @@ type stateCheck struct {
 }
 
 // columns compares the columns that entries are found by with their leaves,
-// and every state with its commitment.
+// and every state with its commitment. A state that is gone must have been
+// erased by an event, which comes after it.
 func (v *stateCheck) columns(ctx context.Context) error {
+	gone := map[ObjectRef]*DifferenceError{}
 	for e, err := range v.tables.StoredEntries(ctx) {
 		if err != nil {
 			return err
@@ -132,11 +134,18 @@ func (v *stateCheck) columns(ctx context.Context) error {
 			return &DifferenceError{e.Kind, e.Object, e.ID, fmt.Sprintf("entry %d: %v", e.Index, err)}
 		}
 		o := event.Object
+		ref := ObjectRef{Kind: o.Kind, ID: o.ID}
+		if event.Type == ledger.ObjectErased {
+			delete(gone, ref)
+		}
 		switch {
 		case e.ID != event.ID, e.Cause != event.Cause, e.Kind != o.Kind, e.Object != o.ID, e.Version != o.Version:
 			return &DifferenceError{o.Kind, o.ID, event.ID, fmt.Sprintf("the columns of entry %d do not repeat its leaf", e.Index)}
 		case e.Body == nil:
 			v.report.Erased++
+			if gone[ref] == nil {
+				gone[ref] = &DifferenceError{o.Kind, o.ID, event.ID, fmt.Sprintf("the state of entry %d is gone, and no event erased it", e.Index)}
+			}
 		case ledger.Commit(e.Salt, e.Body) != event.After:
 			return &DifferenceError{o.Kind, o.ID, event.ID, fmt.Sprintf("the state kept with entry %d is not the one it committed to", e.Index)}
 		}
@@ -144,6 +153,15 @@ func (v *stateCheck) columns(ctx context.Context) error {
 		if v.progress != nil && (v.report.Entries%4096 == 0 || v.report.Entries == v.total) {
 			v.progress(v.report.Entries, v.total)
 		}
+	}
+	var first *DifferenceError
+	for _, d := range gone {
+		if first == nil || cmp.Or(cmp.Compare(d.Kind, first.Kind), cmp.Compare(d.ID, first.ID)) < 0 {
+			first = d
+		}
+	}
+	if first != nil {
+		return first
 	}
 	return nil
 }

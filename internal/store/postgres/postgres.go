@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver
+	"github.com/jackc/pgx/v5/stdlib" // the driver, too
 	"github.com/pressly/goose/v3"
 
 	"github.com/onus-id/onus/internal/store"
@@ -50,6 +50,9 @@ var dialect = sqlstore.Dialect{
 	Lost:   lost,
 	Turn:   takeTurn,
 	Landed: landed,
+	Listen: listen,
+	// Rewritten tables are new files; the old ones are deleted.
+	Scrub: []string{`VACUUM FULL object`, `VACUUM FULL object_key`, `VACUUM FULL entry`, `VACUUM FULL subject_key`},
 }
 
 // Open opens the store in the database at a URL.
@@ -141,6 +144,35 @@ func landed(ctx context.Context, tx *sql.Tx, token string) (bool, error) {
 	default:
 		return false, fmt.Errorf("transaction %s is %q", token, status.String)
 	}
+}
+
+// listen gives what waits for the next notification of the ledger's trigger.
+// It holds a connection, which is not used again.
+func listen(ctx context.Context, db *sql.DB) (wait func(context.Context) error, stop func(), err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	discard := func(any) error { return driver.ErrBadConn }
+	stop = func() { _ = conn.Raw(discard) } // it says so with the very error
+	if _, err := conn.ExecContext(ctx, `LISTEN onus_ledger`); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	wait = func(ctx context.Context) error {
+		return conn.Raw(func(driverConn any) error {
+			c, ok := driverConn.(*stdlib.Conn)
+			if !ok {
+				return fmt.Errorf("follow the ledger: the driver is %T", driverConn)
+			}
+			_, err := c.Conn().WaitForNotification(ctx)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return err
+		})
+	}
+	return wait, stop, nil
 }
 
 // lost says whether the connection was lost or the server asked to try again.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,24 @@ var schemas atomic.Int32
 var backend = storetest.Backend{
 	Shared: true,
 	Open:   postgres.Open,
+	Files: func(tb testing.TB, s store.Store, _ string) []string {
+		tb.Helper()
+		db, _ := s.Writer()
+		var folder, database string
+		if _, err := db.ExecContext(tb.Context(), `CHECKPOINT`); err != nil {
+			tb.Fatal(err)
+		}
+		err := db.QueryRowContext(tb.Context(),
+			`SELECT current_setting('data_directory'), oid::text FROM pg_database WHERE datname = current_database()`).Scan(&folder, &database)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		files, err := filepath.Glob(filepath.Join(folder, "base", database, "*"))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return files
+	},
 	Place: func(tb testing.TB) string { // a schema of its own: a hundred times faster than a database
 		tb.Helper()
 		p, err := server()

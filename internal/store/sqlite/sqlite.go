@@ -37,6 +37,8 @@ var dialect = sqlstore.Dialect{
 	Alone: true,
 	View:  &sql.TxOptions{ReadOnly: true},
 	Lost:  func(error) bool { return false },
+	// The journal is copied into the file and cut, so that nothing is left in it.
+	Scrub: []string{`VACUUM`, `PRAGMA wal_checkpoint(TRUNCATE)`},
 }
 
 // Open opens the store in a data folder, which it makes if need be. Another
@@ -59,6 +61,7 @@ func Open(ctx context.Context, folder string, o Options) (store.Store, error) {
 func open(ctx context.Context, file string, o Options, unlock func() error) (store.Store, error) {
 	write, err := handle(file, url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-65536)", "foreign_keys(ON)",
+		"secure_delete(ON)", // what is deleted is overwritten, not only unlinked
 		// 40 MiB instead of 4: a page that many commits write goes to the database once.
 		"wal_autocheckpoint(10000)",
 	}})

@@ -16,6 +16,14 @@ import (
 var backend = storetest.Backend{
 	Place: func(tb testing.TB) string { tb.Helper(); return tb.TempDir() },
 	Open:  sqlite.Open,
+	Files: func(tb testing.TB, _ store.Store, place string) []string {
+		tb.Helper()
+		files, err := filepath.Glob(filepath.Join(place, "*"))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return files
+	},
 }
 
 func TestMain(m *testing.M) { storetest.Main(m, backend) }

@@ -58,6 +58,9 @@ func (g *group) run(ctx context.Context, requests []*request, lost *group) error
 			return err
 		}
 	}
+	if g.head.erasures != g.store.seen {
+		g.store.keys, g.store.seen = nil, g.head.erasures
+	}
 	now := g.store.options.Now().Round(0).UTC()
 	for _, r := range requests {
 		if err := g.runMember(ctx, r, now); err != nil {
@@ -123,6 +126,10 @@ func (g *group) commit(ctx context.Context, tx *sql.Tx, token string) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	g.store.head = next
+	for subject, k := range g.made {
+		g.store.remember(subject, k.key)
+	}
+	g.store.tell()
 	return nil
 }
 
@@ -141,7 +148,7 @@ func (g *group) advance(ctx context.Context) (*head, error) {
 			return nil, err
 		}
 	}
-	next := &head{size: f.Size(), frontier: f.Marshal()}
+	next := &head{size: f.Size(), frontier: f.Marshal(), erasures: g.head.erasures}
 	if next.root, err = f.Root(); err != nil {
 		return nil, err
 	}

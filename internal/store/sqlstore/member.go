@@ -7,6 +7,7 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -211,11 +212,22 @@ func (m *member) Record(ctx context.Context, e ledger.Event, o store.Object) (le
 	if err != nil {
 		return e, err
 	}
+	kept := record{e, leaf, salt, body, text, o.Subject}
+	if o.Subject != "" && m.pool.master != nil {
+		key, err := m.keyOf(ctx, o.Subject)
+		if err != nil {
+			return e, err
+		}
+		if kept.body, err = seal(key, id, salt, text, body); err != nil {
+			return e, fmt.Errorf("seal the state of %s %s: %w", o.Kind, o.ID, err)
+		}
+		kept.salt, kept.keys = nil, "[]"
+	}
 	m.put(at, &state{
 		row:    store.Row{Kind: o.Kind, ID: o.ID, Version: e.Object.Version, Event: e.ID, Body: body},
 		exists: true, after: e.After, keys: keys, stored: old.stored, dirty: true,
 	})
-	m.records = append(m.records, record{e, leaf, salt, body, text, o.Subject})
+	m.records = append(m.records, kept)
 	m.hashes = append(m.hashes, ledger.HashLeaf(leaf))
 	return e, nil
 }

@@ -17,6 +17,7 @@ type pending struct {
 	records []record      // not written yet
 	hashes  []ledger.Hash // of all leaves, written or not
 	first   int64         // the index of hashes[0], counted from the head's size
+	made    map[string]*madeKey
 }
 
 func (p *pending) put(at ref, st *state) {
@@ -45,6 +46,12 @@ func (p *pending) take(o *pending) {
 	for _, at := range o.order {
 		p.put(at, o.objects[at])
 	}
+	for subject, k := range o.made {
+		if p.made == nil {
+			p.made = map[string]*madeKey{}
+		}
+		p.made[subject] = k
+	}
 	p.records = append(p.records, o.records...)
 	p.hashes = append(p.hashes, o.hashes...)
 }
@@ -56,6 +63,9 @@ func (p *pending) empty() bool { return len(p.order) == 0 && len(p.records) == 0
 func (p *pending) flush(ctx context.Context, q *session, size int64) error {
 	if p.empty() {
 		return nil
+	}
+	if err := p.flushKeys(ctx, q); err != nil {
+		return err
 	}
 	index := size + p.first + int64(len(p.hashes)-len(p.records))
 	args := make([]any, 0, insertEntries.width*min(len(p.records), bulkSizes[0]))

@@ -211,39 +211,47 @@ func (r *reader) Events(ctx context.Context, q store.EventQuery) iter.Seq2[store
 
 func (r *reader) entries(ctx context.Context, q store.EventQuery, from int64, n int) ([]store.Entry, error) {
 	var text strings.Builder
-	text.WriteString(`SELECT idx, leaf, keys, subject`)
+	text.WriteString(`SELECT e.idx, e.id, e.leaf, e.keys, e.subject`)
 	if q.Bodies {
-		text.WriteString(`, body, salt`)
+		text.WriteString(`, e.body, e.salt, k.key`)
 	}
-	text.WriteString(` FROM entry WHERE idx >= ?`)
+	text.WriteString(` FROM entry e`)
+	if q.Bodies {
+		text.WriteString(joinKey)
+	}
+	text.WriteString(` WHERE e.idx >= ?`)
 	args := []any{from}
 	for _, c := range []struct{ where, value string }{
-		{` AND object_kind = ?`, q.ObjectKind},
-		{` AND object_id = ?`, q.ObjectID},
-		{` AND id = ?`, q.ID},
-		{` AND cause <> '' AND cause = ?`, q.Cause},
+		{` AND e.object_kind = ?`, q.ObjectKind},
+		{` AND e.object_id = ?`, q.ObjectID},
+		{` AND e.id = ?`, q.ID},
+		{` AND e.cause <> '' AND e.cause = ?`, q.Cause},
+		{` AND e.subject = ?`, q.Subject},
 	} {
 		if c.value != "" {
 			text.WriteString(c.where)
 			args = append(args, c.value)
 		}
 	}
-	text.WriteString(` ORDER BY idx LIMIT ?`)
+	text.WriteString(` ORDER BY e.idx LIMIT ?`)
 	args = append(args, n)
 
 	var entries []store.Entry
 	err := r.each(ctx, func(rows *sql.Rows) error {
 		var e store.Entry
-		var keys string
-		into := []any{&e.Index, &e.Leaf, &keys, &e.Subject}
+		var id, keys string
+		var wrapped []byte
+		into := []any{&e.Index, &id, &e.Leaf, &keys, &e.Subject}
 		if q.Bodies {
-			into = append(into, &e.Body, &e.Salt)
+			into = append(into, &e.Body, &e.Salt, &wrapped)
 		}
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
 		var err error
-		e.Keys, err = parseKeys(keys)
+		if e.Keys, err = parseKeys(keys); err == nil {
+			err = r.open(id, &e, wrapped)
+		}
 		entries = append(entries, e)
 		return err
 	}, text.String(), args...)

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/cipher"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -17,10 +18,11 @@ type pool struct {
 	db       *sql.DB
 	texts    map[string]string    // as the database wants it, by the text as written in this package
 	prepared map[string]*sql.Stmt // by the same
+	master   cipher.AEAD          // opens the keys of subjects; nil: nothing is sealed
 }
 
-func newPool(ctx context.Context, db *sql.DB, d Dialect) (*pool, error) {
-	p := &pool{db: db, texts: map[string]string{}, prepared: map[string]*sql.Stmt{}}
+func newPool(ctx context.Context, db *sql.DB, d Dialect, master cipher.AEAD) (*pool, error) {
+	p := &pool{db: db, master: master, texts: map[string]string{}, prepared: map[string]*sql.Stmt{}}
 	for _, text := range texts() {
 		if d.Numbered {
 			p.texts[text] = numbered(text)
@@ -136,12 +138,13 @@ type head struct {
 	frontier   []byte
 	root       [32]byte
 	checkpoint string
+	erasures   int64 // how many there were: keys remembered from before the last may be gone
 }
 
 func (q *session) loadHead(ctx context.Context) (*head, error) {
 	var h head
 	var root []byte
-	if err := q.row(ctx, selectHead).Scan(&h.size, &h.frontier, &root, &h.checkpoint); err != nil {
+	if err := q.row(ctx, selectHead).Scan(&h.size, &h.frontier, &root, &h.checkpoint, &h.erasures); err != nil {
 		return nil, fmt.Errorf("read the ledger's head: %w", err)
 	}
 	if len(root) != len(h.root) {

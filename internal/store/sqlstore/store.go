@@ -7,6 +7,7 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/cipher"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -24,12 +25,16 @@ type Options struct {
 	Signer note.Signer      // signs the checkpoints
 	Origin string           // names the log; empty: the signer's name
 	Now    func() time.Time // the clock
+	Master []byte           // the 32 bytes that seal personal data in the ledger; nil: it is kept in clear
 }
 
 // check completes the options.
 func (o *Options) check() error {
 	if o.Signer == nil || o.Now == nil {
 		return errors.New("open the store: a signer and a clock are needed")
+	}
+	if o.Master != nil && len(o.Master) != keySize {
+		return fmt.Errorf("open the store: the master key has %d bytes, not %d", len(o.Master), keySize)
 	}
 	if o.Origin == "" {
 		o.Origin = o.Signer.Name()
@@ -47,6 +52,10 @@ type Dialect struct {
 	Lost     func(err error) bool                                              // the connection was lost, or the statement may simply be tried again
 	Turn     func(context.Context, *sql.Tx) (token string, err error)          // waits for this process's turn
 	Landed   func(ctx context.Context, tx *sql.Tx, token string) (bool, error) // whether the transaction of that token was committed
+	Scrub    []string                                                          // statements that rewrite the files without what was erased
+
+	// Listen waits for commits of all processes; nil: there are no others.
+	Listen func(ctx context.Context, db *sql.DB) (wait func(context.Context) error, stop func(), err error)
 }
 
 // Store is a store.Store on a SQL database.
@@ -62,7 +71,12 @@ type Store struct {
 	done   chan struct{} // closed when the writer has ended
 	once   sync.Once
 
-	head *head // as last committed; nil: unknown. Only the writer touches it.
+	head *head                 // as last committed; nil: unknown. Only the writer touches it.
+	keys map[string]subjectKey // of subjects, as committed; only the writer touches it
+	seen int64                 // the erasures that keys has heard of
+
+	growing sync.Mutex
+	grown   chan struct{} // closed by the next commit; guarded by growing
 }
 
 var _ store.Store = (*Store)(nil)
@@ -77,12 +91,20 @@ func New(ctx context.Context, d Dialect, write, read *sql.DB, o Options, cleanup
 	s := &Store{
 		dialect: d, options: o, cleanup: cleanup,
 		queue: make(chan *request, maxGroup), closed: make(chan struct{}), done: make(chan struct{}),
+		grown: make(chan struct{}),
+	}
+	var master cipher.AEAD
+	if o.Master != nil {
+		var err error
+		if master, err = newAEAD(o.Master); err != nil {
+			return nil, fmt.Errorf("open the store: %w", err)
+		}
 	}
 	var err error
-	if s.write, err = newPool(ctx, write, d); err != nil {
+	if s.write, err = newPool(ctx, write, d, master); err != nil {
 		return nil, err
 	}
-	if s.read, err = newPool(ctx, read, d); err != nil {
+	if s.read, err = newPool(ctx, read, d, master); err != nil {
 		return nil, err
 	}
 	go s.writeGroups(context.WithoutCancel(ctx))

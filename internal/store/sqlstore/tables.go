@@ -45,11 +45,12 @@ func pages[T any](
 }
 
 const (
-	entryColumns = `idx, id, object_kind, object_id, object_version, cause, leaf, salt, body, keys, subject`
-	allEntries   = `SELECT ` + entryColumns + ` FROM entry WHERE idx >= ? ORDER BY idx LIMIT ?`
-	lastEntries  = `SELECT ` + entryColumns + ` FROM entry e WHERE (object_kind, object_id) > (?, ?)
-		AND idx = (SELECT MAX(l.idx) FROM entry l WHERE l.object_kind = e.object_kind AND l.object_id = e.object_id)
-		ORDER BY object_kind, object_id LIMIT ?`
+	entryColumns = `e.idx, e.id, e.object_kind, e.object_id, e.object_version, e.cause, e.leaf, e.salt, e.body, e.keys, e.subject, k.key`
+	joinKey      = ` LEFT JOIN subject_key k ON e.subject <> '' AND k.subject = e.subject`
+	allEntries   = `SELECT ` + entryColumns + ` FROM entry e` + joinKey + ` WHERE e.idx >= ? ORDER BY e.idx LIMIT ?`
+	lastEntries  = `SELECT ` + entryColumns + ` FROM entry e` + joinKey + ` WHERE (e.object_kind, e.object_id) > (?, ?)
+		AND e.idx = (SELECT MAX(l.idx) FROM entry l WHERE l.object_kind = e.object_kind AND l.object_id = e.object_id)
+		ORDER BY e.object_kind, e.object_id LIMIT ?`
 	allObjects = `SELECT kind, id, version, event, after, body, keys FROM object WHERE (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?`
 	allKeys    = `SELECT k.kind, k.name, k.value, k.id, COALESCE(o.keys, '[]') FROM object_key k
 		LEFT JOIN object o ON o.kind = k.kind AND o.id = k.id
@@ -57,26 +58,29 @@ const (
 	oneKey = `SELECT 1 FROM object_key WHERE kind = ? AND name = ? AND value = ? AND id = ?`
 )
 
-func scanEntry(rows *sql.Rows) (store.StoredEntry, error) {
+func (q *session) scanEntry(rows *sql.Rows) (store.StoredEntry, error) {
 	var e store.StoredEntry
 	var keys string
-	err := rows.Scan(&e.Index, &e.ID, &e.Kind, &e.Object, &e.Version, &e.Cause, &e.Leaf, &e.Salt, &e.Body, &keys, &e.Subject)
+	var wrapped []byte
+	err := rows.Scan(&e.Index, &e.ID, &e.Kind, &e.Object, &e.Version, &e.Cause, &e.Leaf, &e.Salt, &e.Body, &keys, &e.Subject, &wrapped)
 	if err != nil {
 		return e, err
 	}
-	e.Keys, err = parseKeys(keys)
-	return e, err
+	if e.Keys, err = parseKeys(keys); err != nil {
+		return e, err
+	}
+	return e, q.open(e.ID, &e.Entry, wrapped)
 }
 
 // StoredEntries gives all entries with their bodies, by index.
 func (r *reader) StoredEntries(ctx context.Context) iter.Seq2[store.StoredEntry, error] {
-	return pages(ctx, r.session, "ledger", allEntries, []any{0}, scanEntry,
+	return pages(ctx, r.session, "ledger", allEntries, []any{0}, r.scanEntry,
 		func(e store.StoredEntry) []any { return []any{e.Index + 1} })
 }
 
 // LastEntries gives the last entry of every object, by kind and id.
 func (r *reader) LastEntries(ctx context.Context) iter.Seq2[store.StoredEntry, error] {
-	return pages(ctx, r.session, "ledger", lastEntries, []any{"", ""}, scanEntry,
+	return pages(ctx, r.session, "ledger", lastEntries, []any{"", ""}, r.scanEntry,
 		func(e store.StoredEntry) []any { return []any{e.Kind, e.Object} })
 }
 

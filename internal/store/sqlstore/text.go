@@ -5,7 +5,7 @@ import "strings"
 // The statements, with ? for each argument. Every one means the same on
 // SQLite and on PostgreSQL.
 const (
-	selectHead = `SELECT size, frontier, root, checkpoint FROM ledger_head WHERE one = 1`
+	selectHead = `SELECT size, frontier, root, checkpoint, erasures FROM ledger_head WHERE one = 1`
 	updateHead = `UPDATE ledger_head SET size = ?, frontier = ?, root = ?, checkpoint = ? WHERE one = 1 AND size = ?`
 
 	selectObject = `SELECT version, event, after, body, keys FROM object WHERE kind = ? AND id = ?`
@@ -68,7 +68,7 @@ var bulkTexts = func() map[string][]string {
 func texts() []string {
 	all := []string{
 		selectHead, updateHead, selectObject, selectOfKind, selectByKey, selectFromKey,
-		countOfKind, countByKey, deleteKey,
+		countOfKind, countByKey, deleteKey, selectSubjectKey, insertSubjectKey,
 	}
 	for _, sized := range bulkTexts {
 		all = append(all, sized...)

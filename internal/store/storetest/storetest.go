@@ -4,6 +4,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"sync"
@@ -23,6 +24,10 @@ type Backend struct {
 	Place  func(testing.TB) string // an empty folder or database
 	Open   func(ctx context.Context, place string, o sqlstore.Options) (store.Store, error)
 	Shared bool // a place can be open several times at once
+
+	// Files are all files in which the database keeps tables, once they hold
+	// all that was committed.
+	Files func(tb testing.TB, s store.Store, place string) []string
 }
 
 // Run proves the contract on one backend.
@@ -50,11 +55,19 @@ func Run(t *testing.T, b Backend) {
 		"reopening keeps all":                            reopeningKeepsAll,
 		"the store does what a map does":                 storeDoesWhatAMapDoes,
 		"tampering is found":                             tamperingIsFound,
+		"an erasure forgets one subject and no proof":    erasureForgets,
+		"an erasure that fails forgets nothing":          failedErasureForgetsNothing,
+		"sealed values need their keys":                  sealedNeedsKeys,
+		"what is erased is found by nobody":              erasedIsNowhere,
+		"whoever waits hears of growth":                  waitersHear,
 		"SIGKILL loses nothing that was acknowledged":    killLosesNothing,
 	} {
 		t.Run(name, func(t *testing.T) { prove(t, b) })
 	}
 }
+
+// The master key of all tests.
+var testMaster = bytes.Repeat([]byte{7}, 32)
 
 // A key for all tests; what is signed with it is thrown away with them.
 var testKey = sync.OnceValues(func() (signer, verifier string) {
@@ -81,7 +94,7 @@ func optionsFor(tb testing.TB, signerKey string) sqlstore.Options {
 	}
 	var mu sync.Mutex
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	return sqlstore.Options{Signer: signer, Now: func() time.Time {
+	return sqlstore.Options{Signer: signer, Master: testMaster, Now: func() time.Time {
 		mu.Lock()
 		defer mu.Unlock()
 		now = now.Add(time.Millisecond)

@@ -1,0 +1,94 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/store"
+)
+
+const (
+	selectSubjectKey = `SELECT key FROM subject_key WHERE subject = ?`
+	insertSubjectKey = `INSERT INTO subject_key (subject, key) VALUES (?, ?)`
+	deleteSubjectKey = `DELETE FROM subject_key WHERE subject = ?`
+	eraseEntries     = `UPDATE entry SET salt = NULL, body = NULL, keys = '[]' WHERE object_kind = ? AND object_id = ? AND body IS NOT NULL`
+	countErasure     = `UPDATE ledger_head SET erasures = erasures + 1 WHERE one = 1`
+	objectsOfSubject = `SELECT DISTINCT object_kind, object_id FROM entry WHERE subject = ? ORDER BY object_kind, object_id`
+)
+
+// Erase forgets what the ledger keeps of a subject; see store.Tx.
+func (m *member) Erase(ctx context.Context, subject string, also []store.ObjectRef) (store.Erased, error) {
+	ctx, err := m.ready(ctx)
+	if err != nil {
+		return store.Erased{}, err
+	}
+	if subject == "" {
+		return store.Erased{}, onus.Errorf(onus.Invalid, "", "nobody's data cannot be erased: name a subject")
+	}
+	if err := m.sync(ctx, true); err != nil {
+		return store.Erased{}, err
+	}
+	done, err := m.erase(ctx, subject, also)
+	return done, m.watch(err)
+}
+
+func (m *member) erase(ctx context.Context, subject string, also []store.ObjectRef) (store.Erased, error) {
+	done := store.Erased{}
+	seen := map[store.ObjectRef]bool{}
+	add := func(o store.ObjectRef) {
+		if !seen[o] {
+			seen[o] = true
+			done.Objects = append(done.Objects, o)
+		}
+	}
+	err := m.each(ctx, func(rows *sql.Rows) error {
+		var o store.ObjectRef
+		err := rows.Scan(&o.Kind, &o.ID)
+		add(o)
+		return err
+	}, objectsOfSubject, subject)
+	if err != nil {
+		return done, fmt.Errorf("find what is kept of %s: %w", subject, err)
+	}
+	for _, o := range also {
+		add(o)
+	}
+	for _, o := range done.Objects {
+		result, err := m.exec(ctx, eraseEntries, o.Kind, o.ID)
+		if err != nil {
+			return done, fmt.Errorf("erase %s %s: %w", o.Kind, o.ID, err)
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return done, fmt.Errorf("erase %s %s: %w", o.Kind, o.ID, err)
+		}
+		done.Entries += n
+	}
+	for _, text := range []string{deleteSubjectKey, countErasure} {
+		args := []any{subject}
+		if text == countErasure {
+			args = nil
+		}
+		if _, err := m.exec(ctx, text, args...); err != nil {
+			return done, fmt.Errorf("forget the key of %s: %w", subject, err)
+		}
+	}
+	if m.pool.master != nil {
+		m.makeKey(subject) // for what is recorded from here on; no older one is looked up again
+	}
+	m.group.touched = true
+	return done, nil
+}
+
+// Scrub rewrites the database's files, so that what was erased is not left in
+// pages that are free; see store.Scrubber.
+func (s *Store) Scrub(ctx context.Context) error {
+	for _, text := range s.dialect.Scrub {
+		if _, err := s.write.db.ExecContext(ctx, text); err != nil {
+			return fmt.Errorf("rewrite the database without what was erased: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package ledger
+
+//go:generate go test -run TestEveryTypeHasItsPage -update .
+
+// Types lists every type of event. A store refuses an event of any other.
+var Types = map[Type]Meaning{
+	DefinitionsPinned: {
+		When: "the files of a program are kept, before anything is decided by them", Actor: "whoever ran or published it", Owner: "the workflow owners named in it",
+		Object: "definitions",
+	},
+	WorkflowPinned: {
+		When: "a version of a workflow is bound to the definitions it came with", Actor: "whoever ran or published it", Owner: "the workflow owner",
+		Object: "workflow", Fields: "cause",
+	},
+
+	ReadTaken: {
+		When: "a source was read whole, and the read passed its guards", Actor: "engine", Owner: "the data owner",
+		Object: "read", Fields: "cause, inputs",
+		Notes: map[string]string{"absence": `"proves nothing" when rows may be missing from it`, "bad": "how many became exceptions", "rows": "how many rows it had", "unchanged": "how many were as they had been"},
+	},
+	ReadHeld: {
+		When: "a read was stale, failed, truncated or far too small; it changes nothing", Actor: "engine", Owner: "the data owner",
+		Object: "read", Fields: "cause, inputs",
+	},
+	RecordSeen: {
+		When: "a source's record is new or differs from the last read", Actor: "engine", Owner: "the data owner",
+		Object: "record", Fields: "cause, inputs, rule",
+	},
+	RecordGone: {
+		When: "a complete read no longer has a record", Actor: "engine", Owner: "the data owner",
+		Object: "record", Fields: "cause, inputs, rule",
+	},
+
+	IdentityCorrelated: {
+		When: "a record or an account was matched to an identity", Actor: "engine, or the person who decided the match", Owner: "the data owner",
+		Object: "identity", Fields: "cause, inputs, rule",
+	},
+	IdentityChanged: {
+		When: "an identity's facts or state changed", Actor: "engine", Owner: "the data owner",
+		Object: "identity", Fields: "cause, inputs, rule",
+		Notes: map[string]string{"day": "the date that arrived"},
+	},
+
+	AccountObserved: {
+		When: "a system shows an account that is new or differs from the last look", Actor: "engine", Owner: "the system owner",
+		Object: "account", Fields: "rule",
+	},
+	AccountGone: {
+		When: "a complete scan no longer has an account", Actor: "engine", Owner: "the system owner",
+		Object: "account", Fields: "rule",
+	},
+	GrantObserved: {
+		When: "a system shows that an account holds an entitlement", Actor: "engine", Owner: "the system owner",
+		Object: "grant", Fields: "cause, rule, workflow",
+	},
+	GrantGone: {
+		When: "a complete scan no longer shows a grant", Actor: "engine", Owner: "the system owner",
+		Object: "grant", Fields: "cause, rule, workflow",
+	},
+	GrantWarranted: {
+		When: "our records came to want a grant", Actor: "engine", Owner: "the workflow owner",
+		Object: "grant", Fields: "cause, rule, workflow",
+	},
+	GrantUnwarranted: {
+		When: "a reason for a grant ended", Actor: "engine", Owner: "the workflow owner",
+		Object: "grant", Fields: "cause, rule, workflow",
+	},
+
+	OccasionArose: {
+		When: "something set a workflow off", Actor: "engine, or the person who asked", Owner: "the workflow owner",
+		Object: "occasion", Fields: "cause, inputs, workflow",
+		Notes: map[string]string{"day": "the date that arrived"},
+	},
+	OccasionSettled: {
+		When: "everything the occasion called for is done", Actor: "engine", Owner: "the workflow owner",
+		Object: "occasion", Fields: "cause, inputs, workflow",
+		Notes: map[string]string{"overtaken": "the kind of the later occasion that took its place"},
+	},
+	OccasionStopped: {
+		When: "an occasion was given up; nothing more comes of it", Actor: "the person who decided it", Owner: "the workflow owner",
+		Object: "occasion", Fields: "cause, inputs, workflow",
+		Notes: map[string]string{"was": "what it was before a person decided"},
+	},
+
+	PlanMade: {
+		When: "the changes that an occasion warrants were worked out", Actor: "engine", Owner: "the workflow owner",
+		Object: "plan", Fields: "cause, inputs, workflow",
+		Notes: map[string]string{"digest": "the plan's digest"},
+	},
+	BatchReleased: {
+		When: "a batch was measured and may begin", Actor: "engine, or the guard's owner", Owner: "the workflow owner",
+		Object: "batch", Fields: "workflow",
+		Notes: map[string]string{"was": "what it was before a person decided"},
+	},
+	BatchHeld: {
+		When: "a batch is past a bound; none of it begins", Actor: "engine", Owner: "the guard's owner",
+		Object: "batch", Fields: "workflow",
+	},
+	BatchRefused: {
+		When: "the guard's owner refused a held batch", Actor: "the person who refused", Owner: "the guard's owner",
+		Object: "batch", Fields: "workflow",
+		Notes: map[string]string{"was": "what it was before a person decided"},
+	},
+
+	RunCreated: {
+		When: "a plan is about to be carried out", Actor: "engine", Owner: "the workflow owner",
+		Object: "run", Fields: "cause, workflow",
+		Notes: map[string]string{"plan": "the plan's digest", "state": "where the run stands now"},
+	},
+	RunWaiting: {
+		When: "a run waits for an approval, a date or a person", Actor: "engine", Owner: "the person waited for",
+		Object: "run", Fields: "cause, workflow",
+		Notes: map[string]string{"state": "where the run stands now"},
+	},
+	RunExcepted: {
+		When: "a run stopped because something could not be validated or confirmed", Actor: "engine", Owner: "the exception's assignee",
+		Object: "run", Fields: "cause, workflow",
+		Notes: map[string]string{"state": "where the run stands now"},
+	},
+	RunResumed: {
+		When: "a run goes on after what it waited for", Actor: "engine, or the person who decided", Owner: "the workflow owner",
+		Object: "run", Fields: "cause, workflow",
+		Notes: map[string]string{"state": "where the run stands now", "was": "what it was before a person decided"},
+	},
+	RunEnded: {
+		When: "a run has nothing more to do", Actor: "engine", Owner: "the workflow owner",
+		Object: "run", Fields: "cause, workflow",
+		Notes: map[string]string{"state": "where the run stands now", "was": "what it was before a person decided"},
+	},
+
+	ChangeHeld: {
+		When: "a change waits for approval", Actor: "engine", Owner: "the control owner",
+		Object: "change", Fields: "cause, rule, workflow",
+	},
+	ChangeIntended: {
+		When: "a change is about to touch its system; written before it does", Actor: "engine", Owner: "the control owner",
+		Object: "change", Fields: "cause, rule, workflow",
+		Notes: map[string]string{"verb": "what is to be true", "system": "where"},
+	},
+	ChangeApplied: {
+		When: "the system took a change; not yet read back", Actor: "engine", Owner: "the control owner",
+		Object: "change", Fields: "cause, rule, workflow",
+	},
+	ChangeConfirmed: {
+		When: "the system, read back, shows a change", Actor: "engine", Owner: "the control owner",
+		Object: "change", Fields: "cause, rule, workflow",
+		Notes: map[string]string{"tier": "how surely it was seen, L0 to L3"},
+	},
+	ChangeRetried: {
+		When: "a change is to be tried again", Actor: "engine, or the person who decided", Owner: "the control owner",
+		Object: "change", Fields: "cause, rule, workflow",
+		Notes: map[string]string{"error": "what kind of error the last try met", "was": "what it was before a person decided"},
+	},
+	ChangeExcepted: {
+		When: "a change could not be applied or confirmed", Actor: "engine", Owner: "the exception's assignee",
+		Object: "change", Fields: "cause, rule, workflow",
+		Notes: map[string]string{"category": "of its exception"},
+	},
+	ChangeOverridden: {
+		When: "a person went against what the engine worked out", Actor: "the person who overrode", Owner: "the person who overrode",
+		Object: "change", Fields: "cause, rule, workflow",
+		Notes: map[string]string{"was": "what it was before a person decided"},
+	},
+	ChangeRefused: {
+		When: "a person refused a change; it will not be made", Actor: "the person who refused", Owner: "the control owner",
+		Object: "change", Fields: "cause, rule, workflow",
+		Notes: map[string]string{"was": "what it was before a person decided"},
+	},
+
+	ExceptionOpened: {
+		When: "something stopped and waits for a named person", Actor: "engine", Owner: "the assignee",
+		Object: "exception", Fields: "cause, rule",
+		Notes: map[string]string{"group": "a short digest that alike exceptions share"},
+	},
+	ExceptionClimbed: {
+		When: "nobody acted in time; the next person on the route is asked", Actor: "engine", Owner: "the new assignee",
+		Object: "exception", Fields: "cause, rule",
+	},
+	ExceptionClosed: {
+		When: "an exception was decided, or a fresh look found its cause gone", Actor: "the person who decided, or engine", Owner: "the assignee",
+		Object: "exception", Fields: "cause, rule",
+		Notes: map[string]string{"state": "how it was closed"},
+	},
+
+	ErasureRequested: {
+		When: "somebody asked that a person's data be erased, by the subject's ID", Actor: "the person who asked", Owner: "the person who asked",
+		Object: "erasure", Notes: map[string]string{"subject": "the ID of whose data it is"},
+	},
+	ErasureRefused: {
+		When: "a second person said no, or who asked took it back; nothing is erased", Actor: "the person who refused", Owner: "the person who refused",
+		Object: "erasure", Fields: "cause", Notes: map[string]string{"subject": "the ID of whose data it is"},
+	},
+	ErasureCarried: {
+		When: "a second person approved it, and the same transaction erased the data", Actor: "the person who approved", Owner: "the person who approved",
+		Object: "erasure", Fields: "cause", Notes: map[string]string{
+			"subject": "the ID of whose data it is", "requested_by": "the ID of the person who asked",
+			"entries": "how many ledger entries lost their values", "objects": "how many objects were reduced to their IDs",
+		},
+	},
+	ObjectErased: {
+		When: "an object was reduced to its IDs because its subject was erased", Actor: "the person who approved", Owner: "the person who approved",
+		Fields: "cause", Notes: map[string]string{"subject": "the ID of whose data it was"},
+	},
+}
