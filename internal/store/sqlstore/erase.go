@@ -76,7 +76,10 @@ func (m *member) erase(ctx context.Context, subject string, also []store.ObjectR
 		}
 	}
 	if m.pool.master != nil {
-		m.makeKey(subject) // for what is recorded from here on; no older one is looked up again
+		// For what is recorded from here on; no older one is looked up again.
+		if _, err := m.makeKey(subject); err != nil {
+			return done, err
+		}
 	}
 	m.group.touched = true
 	return done, nil

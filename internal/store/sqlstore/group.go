@@ -127,7 +127,7 @@ func (g *group) commit(ctx context.Context, tx *sql.Tx, token string) error {
 	}
 	g.store.head = next
 	for subject, k := range g.made {
-		g.store.remember(subject, k.key)
+		g.store.remember(subject, k.aead)
 	}
 	g.store.tell()
 	return nil

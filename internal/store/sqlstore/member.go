@@ -7,7 +7,6 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -198,7 +197,7 @@ func (m *member) Record(ctx context.Context, e ledger.Event, o store.Object) (le
 	if err != nil {
 		return e, err
 	}
-	id, salt := newID(m.now)
+	id, salt, nonce := newID(m.now)
 	body := slices.Clone(o.Body)
 	e.Version, e.ID, e.Time = ledger.FormatVersion, id, m.now
 	e.Object = ledger.Object{Kind: o.Kind, ID: o.ID, Version: old.row.Version + 1}
@@ -218,10 +217,7 @@ func (m *member) Record(ctx context.Context, e ledger.Event, o store.Object) (le
 		if err != nil {
 			return e, err
 		}
-		if kept.body, err = seal(key, id, salt, text, body); err != nil {
-			return e, fmt.Errorf("seal the state of %s %s: %w", o.Kind, o.ID, err)
-		}
-		kept.salt, kept.keys = nil, "[]"
+		kept.body, kept.salt, kept.keys = seal(key, nonce, id, salt, text, body), nil, "[]"
 	}
 	m.put(at, &state{
 		row:    store.Row{Kind: o.Kind, ID: o.ID, Version: e.Object.Version, Event: e.ID, Body: body},
@@ -274,13 +270,14 @@ func keepable(s string, longest int) bool {
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// newID makes an event's id and the salt of its commitment. The id begins
+// newID makes an event's id, the salt of its commitment, and the nonce that
+// its state is sealed with. The id begins
 // with the time, in milliseconds, so that the indices over ids and causes grow
 // at their end instead of all over; the other 80 bits are random.
-func newID(now time.Time) (id string, salt []byte) {
-	random := make([]byte, 16+32)
+func newID(now time.Time) (id string, salt, nonce []byte) {
+	random := make([]byte, 16+saltSize+nonceSize)
 	_, _ = rand.Read(random)                                              // never fails
 	ms := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli())<<16) //nolint:gosec // a bit pattern
 	copy(random[:6], ms)
-	return "evt_" + idEncoding.EncodeToString(random[:16]), random[16:]
+	return "evt_" + idEncoding.EncodeToString(random[:16]), random[16 : 16+saltSize], random[16+saltSize:]
 }

@@ -27,7 +27,7 @@ const (
 	keySize   = 32
 	saltSize  = 32
 	nonceSize = 12
-	maxKept   = 1 << 16 // subjects whose keys a process remembers
+	maxKept   = 1 << 13 // subjects whose keys a process remembers, at about a kilobyte each
 )
 
 type subjectKey [keySize]byte
@@ -35,6 +35,7 @@ type subjectKey [keySize]byte
 // madeKey is a subject's key that this transaction made.
 type madeKey struct {
 	key     subjectKey
+	aead    cipher.AEAD
 	written bool
 }
 
@@ -70,20 +71,16 @@ func unwrap(master cipher.AEAD, subject string, wrapped []byte) (subjectKey, err
 }
 
 // seal makes one ciphertext of what an entry keeps beside its leaf.
-func seal(key subjectKey, event string, salt []byte, keys string, body []byte) ([]byte, error) {
-	aead, err := newAEAD(key[:])
-	if err != nil {
-		return nil, err
-	}
-	plain := make([]byte, 0, saltSize+4+len(keys)+len(body))
-	plain = append(plain, salt...)
-	plain = binary.BigEndian.AppendUint32(plain, uint32(len(keys))) //nolint:gosec // an object's keys are some hundred bytes
-	plain = append(plain, keys...)
-	plain = append(plain, body...)
-	out := make([]byte, 1+nonceSize, 1+nonceSize+len(plain)+aead.Overhead())
-	out[0] = sealMark
-	_, _ = rand.Read(out[1:]) // never fails
-	return aead.Seal(out, out[1:1+nonceSize], plain, []byte(event)), nil
+func seal(aead cipher.AEAD, nonce []byte, event string, salt []byte, keys string, body []byte) []byte {
+	out := make([]byte, 0, 1+nonceSize+saltSize+4+len(keys)+len(body)+aead.Overhead())
+	out = append(out, sealMark)
+	out = append(out, nonce...)
+	from := len(out)
+	out = append(out, salt...)
+	out = binary.BigEndian.AppendUint32(out, uint32(len(keys))) //nolint:gosec // an object's keys are some hundred bytes
+	out = append(out, keys...)
+	out = append(out, body...)
+	return aead.Seal(out[:from], nonce, out[from:], []byte(event)) // in place
 }
 
 func sealed(body []byte) bool { return len(body) > 0 && body[0] == sealMark }
@@ -129,11 +126,11 @@ func (q *session) open(event string, e *store.Entry, wrapped []byte) error {
 	return unseal(key, event, e)
 }
 
-// keyOf gives the key of a subject, making it if there is none.
-func (m *member) keyOf(ctx context.Context, subject string) (subjectKey, error) {
+// keyOf gives what seals for a subject, making its key if there is none.
+func (m *member) keyOf(ctx context.Context, subject string) (cipher.AEAD, error) {
 	for _, made := range []map[string]*madeKey{m.made, m.group.made} {
 		if k := made[subject]; k != nil {
-			return k.key, nil
+			return k.aead, nil
 		}
 	}
 	s := m.group.store
@@ -144,34 +141,42 @@ func (m *member) keyOf(ctx context.Context, subject string) (subjectKey, error) 
 	err := m.row(ctx, selectSubjectKey, subject).Scan(&wrapped)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return m.makeKey(subject), nil
+		return m.makeKey(subject)
 	case err != nil:
-		return subjectKey{}, m.watch(fmt.Errorf("read the key of subject %s: %w", subject, err))
+		return nil, m.watch(fmt.Errorf("read the key of subject %s: %w", subject, err))
 	}
 	k, err := unwrap(m.pool.master, subject, wrapped)
 	if err != nil {
-		return k, err
+		return nil, err
 	}
-	s.remember(subject, k)
-	return k, nil
+	aead, err := newAEAD(k[:])
+	if err != nil {
+		return nil, err
+	}
+	s.remember(subject, aead)
+	return aead, nil
 }
 
-func (m *member) makeKey(subject string) subjectKey {
+func (m *member) makeKey(subject string) (cipher.AEAD, error) {
 	var k subjectKey
 	_, _ = rand.Read(k[:]) // never fails
+	aead, err := newAEAD(k[:])
+	if err != nil {
+		return nil, err
+	}
 	if m.made == nil {
 		m.made = map[string]*madeKey{}
 	}
-	m.made[subject] = &madeKey{key: k}
-	return k
+	m.made[subject] = &madeKey{key: k, aead: aead}
+	return aead, nil
 }
 
 // remember keeps a key that is committed. Only the writer calls it.
-func (s *Store) remember(subject string, k subjectKey) {
+func (s *Store) remember(subject string, aead cipher.AEAD) {
 	if s.keys == nil || len(s.keys) >= maxKept {
-		s.keys = map[string]subjectKey{}
+		s.keys = map[string]cipher.AEAD{}
 	}
-	s.keys[subject] = k
+	s.keys[subject] = aead
 }
 
 // flushKeys writes the keys that were made.
