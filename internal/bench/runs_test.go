@@ -54,8 +54,9 @@ func (q *queue) take() []engine.Segment {
 
 func compile(b *testing.B, groups, workflows int) *flow.Program {
 	b.Helper()
-	var files []flow.File
-	for path, text := range bench.Company(groups, workflows) {
+	company := bench.Company(groups, workflows)
+	files := make([]flow.File, 0, len(company))
+	for path, text := range company {
 		files = append(files, flow.File{Path: path, Text: text})
 	}
 	slices.SortFunc(files, func(a, b flow.File) int { return len(a.Path) - len(b.Path) })
@@ -223,24 +224,30 @@ func plain(b *testing.B, db *sql.DB, entries [][]byte) float64 {
 	perTx := len(entries) * perGroup / runs
 	began := time.Now()
 	for chunk := range slices.Chunk(entries, perTx) {
-		tx, err := db.BeginTx(b.Context(), nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		insert, err := tx.PrepareContext(b.Context(), `INSERT INTO plain (body) VALUES ($1)`)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for _, e := range chunk {
-			if _, err := insert.ExecContext(b.Context(), e); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if err := tx.Commit(); err != nil {
+		if err := insertAll(b.Context(), db, chunk); err != nil {
 			b.Fatal(err)
 		}
 	}
 	return runs / time.Since(began).Seconds()
+}
+
+func insertAll(ctx context.Context, db *sql.DB, entries [][]byte) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after the commit there is nothing to roll back
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO plain (body) VALUES ($1)`)
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	for _, e := range entries {
+		if _, err := insert.ExecContext(ctx, e); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }
 
 func plainSQLite(b *testing.B) *sql.DB {
@@ -379,8 +386,9 @@ func BenchmarkOneRunAlone(b *testing.B) {
 	}
 	defer st.Close()
 	w := newWorkshop(b, st, compile(b, threeOnes, 1))
-	var took []float64
-	for i := range 300 {
+	const alone = 300
+	took := make([]float64, 0, alone)
+	for i := range alone {
 		w.joins(fmt.Sprintf("alone%d", i))
 		began := time.Now()
 		_, err := w.eng.PlanAll(b.Context(), w.roster)

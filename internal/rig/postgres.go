@@ -64,7 +64,7 @@ func (p *Postgres) start(ctx context.Context, initdb, server string, cred *sysca
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("start PostgreSQL: initdb: %w: %s", err, out)
 	}
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func StartScimmy(ctx context.Context, folder string) (*Scimmy, error) {
 	if _, err := os.Stat(filepath.Join(folder, "node_modules", "scimmy-routers")); err != nil {
 		return nil, fmt.Errorf("scimmy (npm ci in %s): %w", folder, ErrMissing)
 	}
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}

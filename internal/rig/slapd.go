@@ -107,7 +107,7 @@ func (s *Slapd) start(ctx context.Context, server, add string) error {
 	if out, err := load.CombinedOutput(); err != nil {
 		return fmt.Errorf("start OpenLDAP: slapadd: %w: %s", err, out)
 	}
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return err
 	}

@@ -74,8 +74,9 @@ func TestCompiles(t *testing.T) {
 
 func TestWhoMakesTheCompanyMayDecideInIt(t *testing.T) {
 	for _, operator := range []string{"", "root", "ana", `WORK\ana k`, "o'neil: {x}"} {
-		var files []flow.File
-		for _, f := range starter.Definitions() {
+		definitions := starter.Definitions()
+		files := make([]flow.File, 0, len(definitions))
+		for _, f := range definitions {
 			f.Text = starter.For(f, operator)
 			files = append(files, f)
 		}
