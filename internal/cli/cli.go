@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,14 +64,15 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer, now func
 }
 
 func (e *env) root() *cobra.Command {
-	root := &cobra.Command{
+	root := group(&cobra.Command{
 		Use:   "onus",
 		Short: "Automated identity workflows that somebody answers for",
 		Long: `Onus takes who people and machines are from your authoritative sources, works
 out what access that warrants, carries it out on your systems, reads back until
 it shows, and can say for every grant why it exists and who answers for it.`,
 		SilenceUsage: true, SilenceErrors: true,
-	}
+	})
+	root.SetFlagErrorFunc(badFlag)
 	root.PersistentFlags().BoolVarP(&e.quiet, "quiet", "q", false, "do not tell on stderr what long work is doing")
 	root.AddCommand(e.initCmd(), e.checkCmd(), e.testCmd(), e.planCmd(), e.runCmd(), e.serveCmd(),
 		e.exceptionsCmd(), e.explainCmd(), e.verifyCmd(), e.demoCmd())
@@ -86,10 +89,21 @@ func (e *env) complain(err error) {
 		fmt.Fprintf(e.err, "onus: %s in the definitions\n", counted(len(faults), "fault"))
 		return
 	}
-	fmt.Fprintf(e.err, "onus: %s\n", err)
+	fmt.Fprintf(e.err, "onus: %s\n", oneLine(err.Error()))
 	if hint := onus.HintOf(err); hint != "" {
 		fmt.Fprintf(e.err, "hint: %s\n", hint)
 	}
+}
+
+// oneLine makes one line of what a driver reports in several.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.ReplaceAll(strings.Join(lines, "; "), ":; ", ": ")
 }
 
 func counted(n int, what string) string {

@@ -10,7 +10,7 @@ import (
 
 func (e *env) initCmd() *cobra.Command {
 	return &cobra.Command{
-		Use: "init DIR", Short: "Make a working starter company in a new folder", Args: cobra.ExactArgs(1),
+		Use: "init DIR", Short: "Make a working starter company in a new folder", Args: needs("DIR"),
 		Example: "  onus init acme && onus check acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			names, err := server.Init(cmd.Context(), args[0], login())
@@ -28,7 +28,7 @@ func (e *env) initCmd() *cobra.Command {
 
 func (e *env) checkCmd() *cobra.Command {
 	return &cobra.Command{
-		Use: "check DIR", Short: "Find every fault in a folder of definitions", Args: cobra.ExactArgs(1),
+		Use: "check DIR", Short: "Find every fault in a folder of definitions", Args: needs("DIR"),
 		Long: `Check compiles a folder of definitions as a whole and lists every fault in one
 pass, each as file:line:col with a hint. Owners are held against the roster that
 the people source gives now.`,
@@ -47,7 +47,7 @@ the people source gives now.`,
 
 func (e *env) testCmd() *cobra.Command {
 	return &cobra.Command{
-		Use: "test DIR", Short: "Run the tests that stand beside workflows", Args: cobra.ExactArgs(1),
+		Use: "test DIR", Short: "Run the tests that stand beside workflows", Args: needs("DIR"),
 		Long: `Test runs every *_test.yaml of a folder: a fixture, a frozen now, and what is
 expected of the plan. Nothing outside the folder is read or touched.`,
 		Example: "  onus test acme",

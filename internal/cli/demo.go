@@ -5,27 +5,24 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/demo"
 )
 
 func (e *env) demoCmd() *cobra.Command {
 	var (
-		dir, targets string
-		stay         bool
+		dir  string
+		stay bool
 	)
+	targets := oneOf("embedded", "real")
 	cmd := &cobra.Command{
-		Use: "demo", Short: "Three days in a made-up company, the last of them bad", Args: cobra.NoArgs,
+		Use: "demo", Short: "Three days in a made-up company, the last of them bad", Args: needs(),
 		Long: `Demo makes a company of about two hundred people and sixty machines in one folder,
 with a SCIM directory over HTTP and a finance application as its systems, and lives
 through three HR files. With --targets real the systems are OpenLDAP and PostgreSQL.`,
 		Example: "  onus demo\n  onus demo --targets real\n  onus demo --stay",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			if targets != "embedded" && targets != "real" {
-				return onus.Errorf(onus.Invalid, "embedded or real", "there are no targets %q", targets)
-			}
-			d, err := demo.Open(ctx, demo.Options{Dir: dir, Real: targets == "real", Out: e.out, Now: e.now, Progress: e.progress})
+			d, err := demo.Open(ctx, demo.Options{Dir: dir, Real: targets.chosen == "real", Out: e.out, Now: e.now, Progress: e.progress})
 			if err != nil {
 				return err
 			}
@@ -41,7 +38,7 @@ through three HR files. With --targets real the systems are OpenLDAP and Postgre
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "demo-data", "the folder of the demo; an earlier demo in it is replaced")
-	cmd.Flags().StringVar(&targets, "targets", "embedded", "embedded, or real (OpenLDAP and PostgreSQL from Debian)")
+	cmd.Flags().Var(targets, "targets", "embedded, or real (OpenLDAP and PostgreSQL from Debian)")
 	cmd.Flags().BoolVar(&stay, "stay", false, "keep the systems up afterwards")
 	return cmd
 }

@@ -26,11 +26,12 @@ func (e *env) reading(ctx context.Context, at place, do func(*server.Books) erro
 
 func (e *env) explainCmd() *cobra.Command {
 	var (
-		at             place
-		change, output string
+		at     place
+		change string
 	)
+	output := oneOf("text", "json")
 	cmd := &cobra.Command{
-		Use: "explain WHO WHAT", Short: "Why somebody has access, and who answers for it", Args: cobra.MaximumNArgs(2),
+		Use: "explain WHO WHAT", Short: "Why somebody has access, and who answers for it", Args: cobra.ArbitraryArgs,
 		Long: `Explain answers in one sentence, then gives the chain of ledger entries down to
 the source record as it was read. WHO is a login, a mail address, an identity's ID
 or source/key; WHAT is an entitlement, system/entitlement, or a system for the
@@ -38,8 +39,13 @@ account itself.`,
 		Example: "  onus explain ana.k role:ledger_write\n  onus explain ana.k corp-directory\n  onus explain --change run_4f….03",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if change == "" && len(args) != 2 {
-				return onus.Errorf(onus.Invalid, "as in 'onus explain ana.k role:ledger_write'", "explain needs WHO and WHAT, or --change ID")
+			if change != "" && len(args) > 0 {
+				return onus.Errorf(onus.Invalid, "give either", "explain takes WHO and WHAT, or --change ID")
+			}
+			if change == "" {
+				if err := needs("WHO", "WHAT")(cmd, args); err != nil {
+					return err
+				}
 			}
 			return e.reading(ctx, at, func(b *server.Books) error {
 				var x attribution.Explanation
@@ -52,7 +58,7 @@ account itself.`,
 				if err != nil {
 					return err
 				}
-				if output == "json" {
+				if output.chosen == "json" {
 					return e.asJSON(x)
 				}
 				e.explain(x)
@@ -62,7 +68,7 @@ account itself.`,
 	}
 	at.flags(cmd)
 	cmd.Flags().StringVar(&change, "change", "", "explain one change by its ID")
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	output.output(cmd)
 	return cmd
 }
 
@@ -83,7 +89,10 @@ func (e *env) explain(x attribution.Explanation) {
 }
 
 func (e *env) verifyCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "verify", Short: "Check the ledger, and that the state is what it says"}
+	cmd := group(&cobra.Command{
+		Use: "verify", Short: "Check the ledger, and that the state is what it says",
+		Example: "  onus verify ledger\n  onus verify state",
+	})
 	cmd.AddCommand(
 		e.verify("ledger", "Recompute every leaf and the root, and check the signed checkpoint", (*server.Books).VerifyLedger),
 		e.verify("state", "Replay the ledger and compare every row of the state with it", (*server.Books).VerifyState))
@@ -91,12 +100,10 @@ func (e *env) verifyCmd() *cobra.Command {
 }
 
 func (e *env) verify(what, short string, check func(*server.Books, context.Context) (server.Verification, error)) *cobra.Command {
-	var (
-		at     place
-		output string
-	)
+	var at place
+	output := oneOf("text", "json")
 	cmd := &cobra.Command{
-		Use: what, Short: short, Args: cobra.NoArgs, Example: "  onus verify " + what + " --data onus-data",
+		Use: what, Short: short, Args: needs(), Example: "  onus verify " + what + " --data onus-data",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			return e.reading(ctx, at, func(b *server.Books) error {
@@ -104,7 +111,7 @@ func (e *env) verify(what, short string, check func(*server.Books, context.Conte
 				if err != nil {
 					return err
 				}
-				if output == "json" {
+				if output.chosen == "json" {
 					err = e.asJSON(v)
 				} else {
 					fmt.Fprintln(e.out, v.Says)
@@ -117,7 +124,7 @@ func (e *env) verify(what, short string, check func(*server.Books, context.Conte
 		},
 	}
 	at.flags(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	output.output(cmd)
 	return cmd
 }
 

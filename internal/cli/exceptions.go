@@ -14,10 +14,10 @@ import (
 )
 
 func (e *env) exceptionsCmd() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := group(&cobra.Command{
 		Use: "exceptions", Short: "See what stopped, and decide", Aliases: []string{"exception"},
 		Example: "  onus exceptions list\n  onus exceptions show exc_4f…\n  onus exceptions override exc_4f… --dir acme --reason 'the merger; planned in CHG-12'",
-	}
+	})
 	cmd.AddCommand(e.listExceptions(), e.showException(),
 		e.decide(engine.LookAgain, "Look again: the cause is gone", "Retry looks at the facts again. When they still warrant what is left, the run goes\non; when they do not, the new plan is shown as a difference."),
 		e.decide(engine.Amend, "Put right what was wrong, for this case", "Amend lays what you give with --set over the record for this one case, and plans again."),
@@ -28,12 +28,13 @@ func (e *env) exceptionsCmd() *cobra.Command {
 
 func (e *env) listExceptions() *cobra.Command {
 	var (
-		at     place
-		all    bool
-		output string
+		at  place
+		all bool
 	)
+	output := oneOf("table", "json")
 	cmd := &cobra.Command{
-		Use: "list", Short: "What waits, for whom, until when", Args: cobra.NoArgs,
+		Use: "list", Short: "What waits, for whom, until when", Args: needs(),
+		Example: "  onus exceptions list\n  onus exceptions list --all -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			return e.reading(ctx, at, func(b *server.Books) error {
@@ -41,7 +42,7 @@ func (e *env) listExceptions() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if output == "json" {
+				if output.chosen == "json" {
 					return e.asJSON(found)
 				}
 				e.table(found)
@@ -51,7 +52,7 @@ func (e *env) listExceptions() *cobra.Command {
 	}
 	at.flags(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "the closed ones too")
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	output.output(cmd)
 	return cmd
 }
 
@@ -74,12 +75,11 @@ func (e *env) table(found []server.Problem) {
 }
 
 func (e *env) showException() *cobra.Command {
-	var (
-		at     place
-		output string
-	)
+	var at place
+	output := oneOf("text", "json")
 	cmd := &cobra.Command{
-		Use: "show ID", Short: "What stopped, what was kept, and what can be done", Args: cobra.ExactArgs(1),
+		Use: "show ID", Short: "What stopped, what was kept, and what can be done", Args: needs("ID"),
+		Example: "  onus exceptions show exc_4f",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			return e.reading(ctx, at, func(b *server.Books) error {
@@ -87,7 +87,7 @@ func (e *env) showException() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if output == "json" {
+				if output.chosen == "json" {
 					return e.asJSON(p)
 				}
 				e.describe(p)
@@ -96,9 +96,12 @@ func (e *env) showException() *cobra.Command {
 		},
 	}
 	at.flags(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	output.output(cmd)
 	return cmd
 }
+
+// atMost is how many plans of a held batch are shown to a person.
+const atMost = 40
 
 func (e *env) describe(p server.Problem) {
 	x := p.Exception
@@ -123,6 +126,16 @@ func (e *env) describe(p server.Problem) {
 	line("change", string(x.Change))
 	line("system", string(x.System))
 	line("hint", x.Hint)
+	if len(p.Plans) > 0 {
+		fmt.Fprintln(e.out, "\nheld:")
+	}
+	for i, held := range p.Plans {
+		if i == atMost {
+			fmt.Fprintf(e.out, "  and %s more: -o json shows them\n", counted(len(p.Plans)-i, "plan"))
+			break
+		}
+		fmt.Fprintf(e.out, "  %s: %s\n", held.Identity, strings.Join(held.Changes, ", "))
+	}
 	if x.Kept != "" {
 		fmt.Fprintf(e.out, "\nkept:\n%s\n", indented(x.Kept))
 	}
@@ -138,10 +151,21 @@ func (e *env) decide(act, short, long string) *cobra.Command {
 		reason string
 		set    map[string]string
 	)
+	also := ""
+	switch act {
+	case engine.Amend:
+		also = " --set manager=10002"
+	case engine.Override, engine.Refuse:
+		also = " --reason 'seen and agreed, CHG-12'"
+	}
 	cmd := &cobra.Command{
-		Use: act + " ID --dir DIR", Short: short, Long: long, Args: cobra.ExactArgs(1),
+		Use: act + " ID --dir DIR", Short: short, Long: long, Args: needs("ID"),
+		Example: "  onus exceptions " + act + " exc_4f --dir acme" + also,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
+			if err := server.Kept(at.data); err != nil {
+				return err
+			}
 			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
 				by, person := operator(s.Program.Organisation)
 				r, err := s.Decide(ctx, engine.Order{Exception: args[0], Act: act, By: by, Person: person, Reason: reason, With: set})

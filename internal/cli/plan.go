@@ -9,17 +9,14 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/server"
 )
 
 func (e *env) planCmd() *cobra.Command {
-	var (
-		at           place
-		zoom, output string
-	)
+	var at place
+	zoom, output := oneOf("summary", "identity", "change"), oneOf("table", "json", "yaml")
 	cmd := &cobra.Command{
-		Use: "plan DIR", Short: "Show what the next run would do, on live data", Args: cobra.ExactArgs(1),
+		Use: "plan DIR", Short: "Show what the next run would do, on live data", Args: needs("DIR"),
 		Long: `Plan reads the sources, scans the systems, and shows the very plans that the next
 run would carry out: what would be held, and why, included. No system is touched.
 
@@ -32,7 +29,7 @@ It exits with 0 when there is nothing to do, 2 when there are changes, 1 on an e
 				if err != nil {
 					return err
 				}
-				if err := e.showPlan(view, zoom, output); err != nil {
+				if err := e.showPlan(view, zoom.chosen, output.chosen); err != nil {
 					return err
 				}
 				if view.Changes > 0 || view.Refused > 0 {
@@ -43,8 +40,8 @@ It exits with 0 when there is nothing to do, 2 when there are changes, 1 on an e
 		},
 	}
 	at.flags(cmd)
-	cmd.Flags().StringVar(&zoom, "zoom", "summary", "how close to look: summary, identity, change")
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json or yaml")
+	cmd.Flags().Var(zoom, "zoom", "how close to look: summary, identity or change")
+	output.output(cmd)
 	return cmd
 }
 
@@ -54,21 +51,41 @@ func (e *env) showPlan(v server.PlanView, zoom, output string) error {
 		return e.asJSON(v)
 	case "yaml":
 		return e.asYAML(v)
-	case "table":
-	default:
-		return onus.Errorf(onus.Invalid, "table, json or yaml", "there is no output %q", output)
 	}
-	if len(v.Workflows) == 0 {
+	if len(v.Workflows) > 0 {
+		if err := e.tabulate(v, zoom); err != nil {
+			return err
+		}
+	}
+	for _, b := range v.Workflows {
+		for _, r := range b.Refused {
+			fmt.Fprintf(e.out, "cannot plan %s for %s: %s (%s, to %s)\n", b.Workflow, r.Identity, r.Message, r.Category, r.To)
+		}
+		for _, h := range b.Held {
+			fmt.Fprintf(e.out, "held: %s: %s (to %s)\n", b.Workflow, h, b.HeldFor)
+		}
+	}
+	if v.Changes == 0 {
 		fmt.Fprintln(e.out, "nothing to do")
-		return nil
 	}
+	if v.Open > 0 {
+		fmt.Fprintf(e.out, "%s open: onus exceptions list\n", counted(v.Open, "exception"))
+	}
+	return nil
+}
+
+func (e *env) tabulate(v server.PlanView, zoom string) error {
 	w := tabwriter.NewWriter(e.out, 0, 4, 2, ' ', 0)
 	switch zoom {
-	case "summary":
+	default:
 		fmt.Fprintln(w, "WORKFLOW\tSUBJECTS\tCHANGES\tREMOVALS\tWEIGHT\tTO APPROVE\tCANNOT PLAN\tHELD")
 		for _, b := range v.Workflows {
+			held := "no"
+			if len(b.Held) > 0 {
+				held = "yes"
+			}
 			fmt.Fprintf(w, "%s v%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", b.Workflow, b.Version, b.Measure.Subjects, b.Measure.Changes,
-				b.Measure.Removals, b.Measure.Weight, b.ToApprove, len(b.Refused), strings.Join(b.Held, "; "))
+				b.Measure.Removals, b.Measure.Weight, b.ToApprove, len(b.Refused), held)
 		}
 	case "identity":
 		fmt.Fprintln(w, "WORKFLOW\tIDENTITY\tCHANGES\tWEIGHT\tPLAN")
@@ -86,24 +103,8 @@ func (e *env) showPlan(v server.PlanView, zoom, output string) error {
 				}
 			}
 		}
-	default:
-		return onus.Errorf(onus.Invalid, "summary, identity or change", "there is no zoom %q", zoom)
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	for _, b := range v.Workflows {
-		for _, r := range b.Refused {
-			fmt.Fprintf(e.out, "cannot plan %s for %s: %s (%s, to %s)\n", b.Workflow, r.Identity, r.Message, r.Category, r.To)
-		}
-		for _, h := range b.Held {
-			fmt.Fprintf(e.out, "held: %s: %s (to %s)\n", b.Workflow, h, b.HeldFor)
-		}
-	}
-	if v.Changes == 0 {
-		fmt.Fprintln(e.out, "nothing to do")
-	}
-	return nil
+	return w.Flush()
 }
 
 // asYAML writes a value with the names that its JSON has.

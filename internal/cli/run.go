@@ -17,7 +17,7 @@ func (e *env) runCmd() *cobra.Command {
 		untilIdle bool
 	)
 	cmd := &cobra.Command{
-		Use: "run DIR --until-idle", Short: "Do all that is due, and exit", Args: cobra.ExactArgs(1),
+		Use: "run DIR --until-idle", Short: "Do all that is due, and exit", Args: needs("DIR"),
 		Long: `Run reads the sources, scans the systems, plans, and carries out every plan that
 its bounds and approvals let through, until nothing is due.
 
@@ -77,20 +77,20 @@ func (e *env) tell(rep server.Report) {
 func (e *env) serveCmd() *cobra.Command {
 	var (
 		at    place
-		every time.Duration
+		every = pause(time.Minute)
 	)
 	cmd := &cobra.Command{
-		Use: "serve DIR", Short: "Keep doing all that is due", Args: cobra.ExactArgs(1),
+		Use: "serve DIR", Short: "Keep doing all that is due", Args: needs("DIR"),
 		Long: `Serve looks at sources, dates and systems every so often and carries out what
 that warrants, until it is told to stop (SIGINT or SIGTERM). On PostgreSQL more
 than one may serve at once: they share the work.`,
 		Example: "  onus serve acme --data onus-data\n  onus serve acme --store postgres://onus@db/onus",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(args[0], at), func(s *server.Server) error { return s.Serve(ctx, every) })
+			return e.with(ctx, e.options(args[0], at), func(s *server.Server) error { return s.Serve(ctx, time.Duration(every)) })
 		},
 	}
 	at.flags(cmd)
-	cmd.Flags().DurationVar(&every, "every", time.Minute, "how often to look at sources and systems")
+	cmd.Flags().Var(&every, "every", "how often to look at sources and systems")
 	return cmd
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/planning"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/ledger"
 )
@@ -22,8 +25,20 @@ type Books struct {
 	progress func(string, ...any)
 }
 
-// OpenBooks opens the store of a data folder.
+// Kept says whether a data folder keeps anything. A mistyped folder must not
+// look like one in which all is well.
+func Kept(data string) error {
+	if _, err := os.Stat(filepath.Join(data, keyFile)); err != nil {
+		return onus.Errorf(onus.NotFound, "name it with --data; onus run makes it", "%s keeps nothing of Onus", data)
+	}
+	return nil
+}
+
+// OpenBooks opens the store of a data folder that is there.
 func OpenBooks(ctx context.Context, o Options) (*Books, error) {
+	if err := Kept(o.Data); err != nil {
+		return nil, err
+	}
 	st, verifier, err := OpenStore(ctx, o)
 	if err != nil {
 		return nil, err
@@ -42,11 +57,20 @@ func (s *Server) Books() *Books {
 // Close lets go of the store.
 func (b *Books) Close() error { return b.store.Close() }
 
-// A Problem is an exception with how many open ones are like it.
+// A Problem is an exception with how many open ones are like it, and where it
+// is about a batch, what the batch would do.
 type Problem struct {
 	onus.Exception
 
-	Alike int `json:"alike"`
+	Alike int        `json:"alike"`
+	Plans []HeldPlan `json:"plans,omitempty"` // only when looked at alone
+}
+
+// A HeldPlan is what a batch would do to one identity.
+type HeldPlan struct {
+	Identity string     `json:"identity"`
+	Run      onus.RunID `json:"run"`
+	Changes  []string   `json:"changes"`
 }
 
 // Exceptions lists the open exceptions, or all, the most urgent first.
@@ -84,6 +108,18 @@ func (b *Books) Exceptions(ctx context.Context, all bool) ([]Problem, error) {
 
 // Exception gives one exception by its ID, or by a beginning that only one has.
 func (b *Books) Exception(ctx context.Context, id string) (Problem, error) {
+	p, err := b.find(ctx, id)
+	if err != nil || p.Batch == "" {
+		return p, err
+	}
+	err = b.store.View(ctx, func(r store.Reader) (err error) {
+		p.Plans, err = heldPlans(ctx, r, p.Batch)
+		return err
+	})
+	return p, err
+}
+
+func (b *Books) find(ctx context.Context, id string) (Problem, error) {
 	all, err := b.Exceptions(ctx, true)
 	if err != nil {
 		return Problem{}, err
@@ -105,6 +141,28 @@ func (b *Books) Exception(ctx context.Context, id string) (Problem, error) {
 	default:
 		return Problem{}, onus.Errorf(onus.Conflict, "give more of it", "%d exceptions begin with %s", len(match), id)
 	}
+}
+
+// heldPlans gives what the runs of a batch would do, by whom it is about.
+func heldPlans(ctx context.Context, r store.Reader, batch string) ([]HeldPlan, error) {
+	runs, err := store.Runs.Find(ctx, r, "batch", batch)
+	if err != nil {
+		return nil, err
+	}
+	var plans []HeldPlan
+	for _, run := range runs {
+		plan, err := store.Plans.Get(ctx, r, string(run.Plan))
+		if err != nil {
+			return nil, err
+		}
+		p := HeldPlan{Identity: called(ctx, r, run.Identity), Run: run.ID}
+		for _, c := range plan.Changes {
+			p.Changes = append(p.Changes, planning.Describe(c))
+		}
+		plans = append(plans, p)
+	}
+	slices.SortStableFunc(plans, func(a, b HeldPlan) int { return strings.Compare(a.Identity, b.Identity) })
+	return plans, nil
 }
 
 // Explain says why somebody has, or lacks, something.

@@ -55,6 +55,9 @@ type Server struct {
 	conns  map[onus.SystemName]connector.Connector
 }
 
+// keyFile is the log's private key, in the data folder.
+const keyFile = "log.key"
+
 // Origin names the log of a server in its checkpoints.
 const Origin = "onus.log/main"
 
@@ -63,7 +66,7 @@ func OpenStore(ctx context.Context, o Options) (store.Store, string, error) {
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return nil, "", onus.Errorf(onus.Invalid, "name a folder that can be written with --data", "make the data folder: %w", err)
 	}
-	signer, verifier, err := ledger.LoadOrCreateKey(filepath.Join(o.Data, "log.key"), Origin)
+	signer, verifier, err := ledger.LoadOrCreateKey(filepath.Join(o.Data, keyFile), Origin)
 	if err != nil {
 		return nil, "", err
 	}
@@ -73,7 +76,9 @@ func OpenStore(ctx context.Context, o Options) (store.Store, string, error) {
 	case o.Store == "":
 		st, err = sqlite.Open(ctx, o.Data, opts)
 	case strings.HasPrefix(o.Store, "postgres://"), strings.HasPrefix(o.Store, "postgresql://"):
-		st, err = postgres.Open(ctx, o.Store, opts)
+		if st, err = postgres.Open(ctx, o.Store, opts); err != nil && onus.HintOf(err) == "" {
+			err = onus.Errorf(onus.KindOf(err), "does PostgreSQL answer there, and may this user use the database?", "%w", err)
+		}
 	default:
 		err = onus.Errorf(onus.Invalid, "leave --store away for SQLite, or give postgres://…", "there is no store of the kind %q", o.Store)
 	}
@@ -83,8 +88,12 @@ func OpenStore(ctx context.Context, o Options) (store.Store, string, error) {
 // Open puts a server together. What it was given to do with the definitions
 // it checks first: a folder with faults opens nothing.
 func Open(ctx context.Context, o Options) (*Server, error) {
-	draft, err := Parse(o.Dir)
+	draft, faults, err := parse(o.Dir)
 	if err != nil {
+		return nil, err
+	}
+	if len(faults) > 0 {
+		_, err := Check(ctx, o.Dir, o.Now()) // with those that only the roster shows
 		return nil, err
 	}
 	st, verifier, err := OpenStore(ctx, o)
@@ -198,30 +207,39 @@ func (s *Server) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Parse reads a folder of definitions.
-func Parse(dir string) (*flow.Draft, error) {
+// parse reads a folder of definitions. The faults are those that show without
+// knowing who the people are.
+func parse(dir string) (*flow.Draft, flow.Faults, error) {
+	switch at, err := os.Stat(dir); {
+	case os.IsNotExist(err):
+		return nil, nil, onus.Errorf(onus.NotFound, "onus init DIR makes a working example", "there is no folder %s", dir)
+	case err == nil && !at.IsDir():
+		return nil, nil, onus.Errorf(onus.NotFound, "name the folder that it is in", "%s is not a folder of definitions", dir)
+	}
 	files, err := flow.ReadDir(os.DirFS(dir))
 	if err != nil {
-		return nil, onus.Errorf(onus.NotFound, "onus init DIR makes a working example", "read the definitions in %s: %w", dir, err)
+		return nil, nil, onus.Errorf(onus.NotFound, "make the folder and its files readable", "read the definitions in %s: %w", dir, err)
 	}
 	if len(files) == 0 {
-		return nil, onus.Errorf(onus.NotFound, "onus init DIR makes a working example", "there are no definitions (*.yaml) in %s", dir)
+		return nil, nil, onus.Errorf(onus.NotFound, "onus init DIR makes a working example", "there are no definitions (*.yaml) in %s", dir)
 	}
 	draft, faults := flow.Parse(files)
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	return draft, nil
+	return draft, faults, nil
 }
 
-// Check reads and checks a folder against the roster of its own people source.
+// Check reads and checks a folder against the roster of its own people source,
+// and gives every fault there is. Where the definitions have faults, so may
+// what they say of that source: then one that cannot be read is no news.
 func Check(ctx context.Context, dir string, now time.Time) (*flow.Program, error) {
-	draft, err := Parse(dir)
+	draft, faults, err := parse(dir)
 	if err != nil {
 		return nil, err
 	}
 	roster, err := feedRoster(ctx, dir, draft, now)
-	if err != nil {
+	switch {
+	case err != nil && len(faults) > 0:
+		return nil, faults
+	case err != nil:
 		return nil, err
 	}
 	p, faults := draft.Check(roster)

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/onus-id/onus"
@@ -16,6 +17,7 @@ import (
 type PlanView struct {
 	Changes   int            `json:"changes"`
 	Refused   int            `json:"cannot_plan"`
+	Open      int            `json:"open_exceptions"` // what was met while looking, included
 	Workflows []WorkflowView `json:"workflows"`
 }
 
@@ -81,6 +83,10 @@ func (s *Server) PlanView(ctx context.Context) (PlanView, error) {
 		}
 		return nil
 	})
+	if err != nil {
+		return PlanView{}, err
+	}
+	v.Open, err = s.openExceptions(ctx)
 	return v, err
 }
 
@@ -94,7 +100,7 @@ func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Si
 	}
 	w.Measure, _ = planning.Measure(sim.Plans...)
 	for _, p := range sim.Plans {
-		of := PlanOf{Identity: s.called(ctx, r, p.Identity), Digest: p.Digest, Weight: p.Weight()}
+		of := PlanOf{Identity: called(ctx, r, p.Identity), Digest: p.Digest, Weight: p.Weight()}
 		for _, c := range p.Changes {
 			cv := ChangeView{
 				Says: planning.Describe(c), Because: c.Reason.Says, Rule: c.Step, Sensitivity: c.Sensitivity, Reversal: c.Reversal, Owners: c.Owners,
@@ -108,11 +114,12 @@ func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Si
 		sum.Changes += len(p.Changes)
 		w.Plans = append(w.Plans, of)
 	}
+	slices.SortStableFunc(w.Plans, func(a, b PlanOf) int { return strings.Compare(a.Identity, b.Identity) })
 	wf := s.Program.Workflows[sim.Workflow]
 	for _, x := range sim.Refused {
 		sum.Refused++
 		w.Refused = append(w.Refused, RefusedView{
-			Identity: s.called(ctx, r, x.Occasion.Identity), Category: x.Refusal.Category, Message: x.Refusal.Message,
+			Identity: called(ctx, r, x.Occasion.Identity), Category: x.Refusal.Category, Message: x.Refusal.Message,
 			To: planning.RouteFor(s.Program, wf, x.Refusal.Category, x.Refusal.System).To,
 		})
 	}
@@ -120,7 +127,7 @@ func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Si
 }
 
 // called is how people know an identity.
-func (s *Server) called(ctx context.Context, r store.Reader, id onus.IdentityID) string {
+func called(ctx context.Context, r store.Reader, id onus.IdentityID) string {
 	who, known, err := store.Identities.Lookup(ctx, r, string(id))
 	if err != nil || !known || who.Login == "" {
 		return string(id)

@@ -1,0 +1,261 @@
+package main_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/onus-id/onus/internal/cli"
+	"github.com/onus-id/onus/internal/demo/ledgerapp"
+	"github.com/onus-id/onus/internal/demo/scimdir"
+)
+
+// The scripts run the real command: the test's own binary, under its name.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"onus": func() {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		code := cli.Main(ctx, os.Args[1:], os.Stdout, os.Stderr, time.Now)
+		stop()
+		os.Exit(code)
+	}})
+}
+
+// The scripts in testdata/script are the command line's manual: each shows a
+// command at work, and what it answers to what it cannot use. Where a script
+// says 'cmp stdout want', ONUS_UPDATE=1 writes what there is.
+func TestManual(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		UpdateScripts:       os.Getenv("ONUS_UPDATE") != "",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			who, err := user.Current()
+			if err != nil {
+				return err
+			}
+			env.Vars = append(env.Vars, "USERNAME="+who.Username)
+			env.Values[directory{}] = &directory{}
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":     exits,
+			"normalise": normalise,
+			"keep":      keep,
+			"edit":      edit,
+			"sql":       runSQL,
+			"until":     until,
+			"scimd":     scimd,
+			"ledgerapp": makeLedger,
+		},
+	})
+}
+
+// exits CODE COMMAND…: the command ends with exactly this code.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if err != nil {
+		var ended *exec.ExitError
+		if !errors.As(err, &ended) {
+			ts.Fatalf("%s: %v", strings.Join(args[1:], " "), err)
+		}
+		code = ended.ExitCode()
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("%s ended with %d, not %s", strings.Join(args[1:], " "), code, args[0])
+	}
+}
+
+// normalise [stderr]: what the last command printed becomes the stdout to
+// compare, without what differs from run to run.
+func normalise(ts *testscript.TestScript, _ bool, args []string) {
+	from := "stdout"
+	if len(args) > 0 {
+		from = args[0]
+	}
+	file := ts.MkAbs("normalised")
+	ts.Check(os.WriteFile(file, []byte(normal(ts.ReadFile(from))), 0o600))
+	ts.Check(ts.Exec("cat", file))
+}
+
+var (
+	ids     = regexp.MustCompile(`\b(exc|run|idn|bat|occ|read|evt)_[0-9a-z]{16,26}\b`)
+	moments = regexp.MustCompile(`\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?`)
+	days    = regexp.MustCompile(`\b20\d\d-\d\d-\d\d\b`)
+	hashes  = regexp.MustCompile(`\b[0-9a-f]*[0-9][0-9a-f]*\b`)
+	numbers = regexp.MustCompile(`#\d+ *`)
+	digits  = regexp.MustCompile(`\d`)
+)
+
+// normal takes out what differs from run to run, and keeps every width.
+func normal(text string) string {
+	text = ids.ReplaceAllStringFunc(text, func(id string) string {
+		kind, rest, _ := strings.Cut(id, "_")
+		return kind + "_" + strings.Repeat("x", len(rest))
+	})
+	text = moments.ReplaceAllStringFunc(text, func(at string) string { return digits.ReplaceAllString(at, "0") })
+	now := time.Now().UTC()
+	text = days.ReplaceAllStringFunc(text, func(day string) string {
+		at, err := time.Parse(time.DateOnly, day)
+		if err == nil && now.Sub(at).Abs() < 72*time.Hour {
+			return "0000-00-00"
+		}
+		return day
+	})
+	text = hashes.ReplaceAllStringFunc(text, func(hash string) string {
+		switch len(hash) {
+		case 12, 16, 64:
+			return strings.Repeat("x", len(hash))
+		default:
+			return hash
+		}
+	})
+	return numbers.ReplaceAllStringFunc(text, func(n string) string { return "#n" + strings.Repeat(" ", len(n)-2) })
+}
+
+// keep NAME REGEXP: what the last stdout has in the parentheses of REGEXP is
+// kept in the variable NAME.
+func keep(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: keep NAME REGEXP")
+	}
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	found := re.FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) != 2 {
+		ts.Fatalf("stdout has nothing like %s", args[1])
+	}
+	ts.Setenv(args[0], found[1])
+}
+
+// edit FILE OLD NEW: OLD, which stands in FILE once, becomes NEW.
+func edit(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: edit FILE OLD NEW")
+	}
+	unescape := strings.NewReplacer(`\n`, "\n")
+	text, before, after := ts.ReadFile(args[0]), unescape.Replace(args[1]), unescape.Replace(args[2])
+	if n := strings.Count(text, before); n != 1 {
+		ts.Fatalf("%s has %q %d times", args[0], before, n)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, before, after, 1)), 0o600))
+}
+
+// directory is the script's SCIM directory.
+type directory struct {
+	at *scimdir.Directory
+}
+
+// scimd start | lie GROUP | heal: a SCIM directory on loopback, at $SCIM_URL
+// with the token $SCIM_TOKEN; one that answers yes to changes of a group and
+// does nothing; and an honest one again.
+func scimd(ts *testscript.TestScript, _ bool, args []string) {
+	dir, ok := ts.Value(directory{}).(*directory)
+	switch {
+	case !ok || len(args) == 0:
+		ts.Fatalf("usage: scimd start | lie GROUP | heal")
+	case args[0] == "start":
+		dir.at = scimdir.New(scimdir.Options{Token: "token-of-the-script", Now: time.Now})
+		ts.Check(dir.at.EnsureGroups("everyone", "executive", "engineering", "finance", "people", "it", "payments", "machines"))
+		url, stop, err := dir.at.Serve(context.Background(), "127.0.0.1:0")
+		ts.Check(err)
+		ts.Defer(stop)
+		ts.Setenv("SCIM_URL", url)
+		ts.Setenv("SCIM_TOKEN", "token-of-the-script")
+	case args[0] == "lie" && len(args) == 2:
+		dir.at.SetGroupFaults(args[1], scimdir.Faults{LieOnWrite: scimdir.Always})
+	case args[0] == "heal":
+		dir.at.SetFaults(scimdir.Faults{})
+	default:
+		ts.Fatalf("usage: scimd start | lie GROUP | heal")
+	}
+}
+
+// ledgerapp FILE: makes the finance application, with what years of use left.
+func makeLedger(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: ledgerapp FILE")
+	}
+	ts.Check(ledgerapp.Create(context.Background(), ts.MkAbs(args[0])))
+	ts.Check(ledgerapp.Seed(context.Background(), ts.MkAbs(args[0])))
+}
+
+// sql FILE STATEMENT: as somebody with access to the database itself would.
+// What a query gives is the stdout, a row a line.
+func runSQL(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: sql FILE STATEMENT")
+	}
+	rows, err := query(ts.MkAbs(args[0]), args[1])
+	ts.Check(err)
+	file := ts.MkAbs("queried")
+	ts.Check(os.WriteFile(file, []byte(rows), 0o600))
+	ts.Check(ts.Exec("cat", file))
+}
+
+// until FILE QUERY WANT: waits until the query gives this one row.
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: until FILE QUERY WANT")
+	}
+	got := ""
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		var err error
+		if got, err = query(ts.MkAbs(args[0]), args[1]); err == nil && got == args[2]+"\n" {
+			return
+		}
+	}
+	ts.Fatalf("%s gives %q, not %s, after a minute", args[1], got, args[2])
+}
+
+func query(path, statement string) (string, error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(context.Background(), statement)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	for rows.Next() {
+		values, into := make([]sql.NullString, len(names)), make([]any, len(names))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return "", err
+		}
+		for i, v := range values {
+			if i > 0 {
+				out.WriteString("|")
+			}
+			out.WriteString(v.String)
+		}
+		out.WriteString("\n")
+	}
+	return out.String(), rows.Err()
+}
