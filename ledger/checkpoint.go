@@ -44,7 +44,7 @@ func OpenCheckpoint(signed, origin string, verifier note.Verifier) (Checkpoint, 
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("the checkpoint is not signed by %s: %w", verifier.Name(), err)
 	}
-	c, err := parseCheckpoint(n.Text)
+	c, err := ParseCheckpoint(n.Text)
 	if err != nil {
 		return c, err
 	}
@@ -60,12 +60,12 @@ func PeekCheckpoint(signed string) (Checkpoint, error) {
 	if at < 0 {
 		return Checkpoint{}, errors.New("the checkpoint has no signatures")
 	}
-	return parseCheckpoint(signed[:at+1])
+	return ParseCheckpoint(signed[:at+1])
 }
 
-// parseCheckpoint reads the text of a checkpoint; a number and a hash have
+// ParseCheckpoint reads the text of a checkpoint; a number and a hash have
 // one form only.
-func parseCheckpoint(text string) (Checkpoint, error) {
+func ParseCheckpoint(text string) (Checkpoint, error) {
 	body, ended := strings.CutSuffix(text, "\n")
 	lines := strings.Split(body, "\n")
 	if len(lines) < 3 || slices.Contains(lines, "") || !ended {

@@ -105,7 +105,7 @@ func (v *cosignVerifier) Verify(msg, sig []byte) bool {
 
 // cosigned is what a witness signs. It signs nothing but checkpoints.
 func cosigned(at uint64, msg []byte) ([]byte, error) {
-	if _, err := parseCheckpoint(string(msg)); err != nil {
+	if _, err := ParseCheckpoint(string(msg)); err != nil {
 		return nil, err
 	}
 	return fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", at, msg), nil

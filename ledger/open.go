@@ -67,7 +67,7 @@ func (p *Policy) openLog(signed string) (Checkpoint, opened, error) {
 	case err != nil:
 		return Checkpoint{}, opened{}, fmt.Errorf("this is not a signed checkpoint: %w", err)
 	}
-	c, err := parseCheckpoint(n.Text)
+	c, err := ParseCheckpoint(n.Text)
 	if err != nil {
 		return Checkpoint{}, opened{}, err
 	}

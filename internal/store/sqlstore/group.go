@@ -61,6 +61,9 @@ func (g *group) run(ctx context.Context, requests []*request, lost *group) error
 	if g.head.erasures != g.store.seen {
 		g.store.keys, g.store.seen = nil, g.head.erasures
 	}
+	if err := g.store.askSigner(g.head); err != nil {
+		return err
+	}
 	now := g.store.options.Now().Round(0).UTC()
 	for _, r := range requests {
 		if err := g.runMember(ctx, r, now); err != nil {
@@ -152,8 +155,9 @@ func (g *group) advance(ctx context.Context) (*head, error) {
 	if next.root, err = f.Root(); err != nil {
 		return nil, err
 	}
-	checkpoint := ledger.Checkpoint{Origin: g.store.options.Origin, Size: next.size, Root: next.root}
-	if next.checkpoint, err = checkpoint.Sign(g.store.options.Signer); err != nil {
+	if g.store.options.Late {
+		next.checkpoint = g.head.checkpoint // until signHead
+	} else if next.checkpoint, err = g.store.sign(next); err != nil {
 		return nil, err
 	}
 	done, err := g.session.exec(ctx, updateHead, next.size, next.frontier, next.root[:], next.checkpoint, g.head.size)

@@ -148,6 +148,11 @@ func (s *Store) writeGroup(ctx context.Context, requests []*request) {
 			g, err = lost, nil
 		}
 		if err == nil {
+			if s.options.Late && len(g.hashes) > 0 {
+				if err := s.signHead(ctx); err != nil {
+					g.unsigned(err)
+				}
+			}
 			g.answer()
 			return
 		}

@@ -26,6 +26,14 @@ type Options struct {
 	Origin string           // names the log; empty: the signer's name
 	Now    func() time.Time // the clock
 	Master []byte           // the 32 bytes that seal personal data in the ledger; nil: it is kept in clear
+
+	// Also are further signers of each checkpoint, perhaps of another algorithm.
+	Also []note.Signer
+
+	// Late: the signer signs after the commit. One that remembers what it
+	// signed needs that, or a rolled back transaction would have it at odds
+	// with the log for ever.
+	Late bool
 }
 
 // check completes the options.

@@ -5,8 +5,9 @@ import "strings"
 // The statements, with ? for each argument. Every one means the same on
 // SQLite and on PostgreSQL.
 const (
-	selectHead = `SELECT size, frontier, root, checkpoint, erasures FROM ledger_head WHERE one = 1`
-	updateHead = `UPDATE ledger_head SET size = ?, frontier = ?, root = ?, checkpoint = ? WHERE one = 1 AND size = ?`
+	selectHead       = `SELECT size, frontier, root, checkpoint, erasures FROM ledger_head WHERE one = 1`
+	updateCheckpoint = `UPDATE ledger_head SET checkpoint = ? WHERE one = 1 AND size = ?`
+	updateHead       = `UPDATE ledger_head SET size = ?, frontier = ?, root = ?, checkpoint = ? WHERE one = 1 AND size = ?`
 
 	selectObject = `SELECT version, event, after, body, keys FROM object WHERE kind = ? AND id = ?`
 
@@ -67,7 +68,7 @@ var bulkTexts = func() map[string][]string {
 // texts are all statements that are worth preparing.
 func texts() []string {
 	all := []string{
-		selectHead, updateHead, selectObject, selectOfKind, selectByKey, selectFromKey,
+		selectHead, updateHead, updateCheckpoint, selectObject, selectOfKind, selectByKey, selectFromKey,
 		countOfKind, countByKey, deleteKey, selectSubjectKey, insertSubjectKey,
 	}
 	for _, sized := range bulkTexts {

@@ -60,6 +60,7 @@ func Run(t *testing.T, b Backend) {
 		"sealed values need their keys":                  sealedNeedsKeys,
 		"what is erased is found by nobody":              erasedIsNowhere,
 		"whoever waits hears of growth":                  waitersHear,
+		"a late signer signs what is committed":          aLateSignerSignsWhatIsCommitted,
 		"SIGKILL loses nothing that was acknowledged":    killLosesNothing,
 	} {
 		t.Run(name, func(t *testing.T) { prove(t, b) })
