@@ -96,12 +96,13 @@ func normalise(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 var (
-	ids     = regexp.MustCompile(`\b(exc|run|idn|bat|occ|read|evt)_[0-9a-z]{16,26}\b`)
-	moments = regexp.MustCompile(`\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?`)
-	days    = regexp.MustCompile(`\b20\d\d-\d\d-\d\d\b`)
-	hashes  = regexp.MustCompile(`\b[0-9a-f]*[0-9][0-9a-f]*\b`)
-	numbers = regexp.MustCompile(`#\d+ *`)
-	digits  = regexp.MustCompile(`\d`)
+	ids      = regexp.MustCompile(`\b(exc|run|idn|bat|occ|read|evt)_[0-9a-z]{16,26}\b`)
+	moments  = regexp.MustCompile(`\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?`)
+	days     = regexp.MustCompile(`\b20\d\d-\d\d-\d\d\b`)
+	hashes   = regexp.MustCompile(`\b[0-9a-f]*[0-9][0-9a-f]*\b`)
+	fraction = regexp.MustCompile(`\.\d+`)
+	numbers  = regexp.MustCompile(`#\d+ *`)
+	digits   = regexp.MustCompile(`\d`)
 )
 
 // normal takes out what differs from run to run, and keeps every width.
@@ -110,7 +111,9 @@ func normal(text string) string {
 		kind, rest, _ := strings.Cut(id, "_")
 		return kind + "_" + strings.Repeat("x", len(rest))
 	})
-	text = moments.ReplaceAllStringFunc(text, func(at string) string { return digits.ReplaceAllString(at, "0") })
+	text = moments.ReplaceAllStringFunc(text, func(at string) string {
+		return digits.ReplaceAllString(fraction.ReplaceAllString(at, ""), "0")
+	})
 	now := time.Now().UTC()
 	text = days.ReplaceAllStringFunc(text, func(day string) string {
 		at, err := time.Parse(time.DateOnly, day)
