@@ -7,7 +7,8 @@ import (
 )
 
 // merge says what a new occasion makes of those that still wait for the same
-// identity. It gives the waiting ones that are to be settled unacted, and the
+// identity, or that could not be planned: the new record may have put right
+// what stopped them. It gives the waiting ones that are to be settled unacted, and the
 // occasion that stands: the new one, an older one brought up to date (it
 // keeps its id), or nil. Date occasions stand beside others; somebody who
 // left settles them.
@@ -78,15 +79,15 @@ func carried(old, now onus.Occasion) onus.Occasion {
 
 // updated gives an older occasion the after of a new one.
 func updated(old, now onus.Occasion) onus.Occasion {
-	old.Source, old.Key, old.Read, old.At = now.Source, now.Key, now.Read, now.At
+	old.State, old.Source, old.Key, old.Read, old.At = onus.Waiting, now.Source, now.Key, now.Read, now.At
 	old.After = now.After
 	old.Fields = differing(old.Before, old.After)
 	return old
 }
 
-// waitingOf picks the occasions that still wait, oldest first.
+// waitingOf picks the occasions that still wait or were stopped, oldest first.
 func waitingOf(all []onus.Occasion) []onus.Occasion {
-	waiting := slices.DeleteFunc(all, func(o onus.Occasion) bool { return o.State != onus.Waiting })
+	waiting := slices.DeleteFunc(all, func(o onus.Occasion) bool { return o.State != onus.Waiting && o.State != onus.Stopped })
 	slices.SortStableFunc(waiting, func(a, b onus.Occasion) int { return a.At.Compare(b.At) })
 	return waiting
 }

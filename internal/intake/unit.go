@@ -192,6 +192,9 @@ func (m *move) arise(ctx context.Context, tx store.Tx, cause string, o onus.Occa
 			return err
 		}
 	}
+	if err := m.unstop(ctx, tx, cause, settle, stands); err != nil {
+		return err
+	}
 	m.found.waiting = slices.DeleteFunc(slices.Clone(m.found.waiting), func(w onus.Occasion) bool {
 		return slices.ContainsFunc(settle, func(o onus.Occasion) bool { return o.ID == w.ID })
 	})
@@ -201,6 +204,37 @@ func (m *move) arise(ctx context.Context, tx store.Tx, cause string, o onus.Occa
 	out.count(stands.Kind)
 	_, err := store.Occasions.Put(ctx, tx, m.frame(ledger.OccasionArose, cause), *stands)
 	return err
+}
+
+// unstop closes the exceptions of stopped occasions that are overtaken, or
+// that are to be planned again on the new record.
+func (m *move) unstop(ctx context.Context, tx store.Tx, cause string, settled []onus.Occasion, stands *onus.Occasion) error {
+	for _, old := range m.found.waiting {
+		same := func(o onus.Occasion) bool { return o.ID == old.ID }
+		if old.State != onus.Stopped || !slices.ContainsFunc(settled, same) && (stands == nil || !same(*stands)) {
+			continue
+		}
+		about, err := store.Exceptions.Find(ctx, tx, "occasion", old.ID)
+		if err != nil {
+			return err
+		}
+		for _, x := range about {
+			if x.State != onus.ExceptionOpen || x.Run != "" {
+				continue
+			}
+			x.State, x.Closed = onus.ExceptionCleared, m.now.UTC()
+			e := m.frame(ledger.ExceptionClosed, cause)
+			assignee, err := personByMail(ctx, tx, x.Assignee)
+			if err != nil {
+				return err
+			}
+			e.Owner = string(assignee)
+			if _, err := store.Exceptions.Put(ctx, tx, e, x); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // holdsNothing says whether neither an account nor a grant of an identity is
