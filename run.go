@@ -96,6 +96,10 @@ type Change struct {
 	Intended  time.Time     `json:"intended,omitzero"`
 	Applied   time.Time     `json:"applied,omitzero"`
 	Confirmed time.Time     `json:"confirmed,omitzero"`
+
+	// The process at work on it: until Lease, others leave it alone.
+	Worker string    `json:"worker,omitempty"`
+	Lease  time.Time `json:"lease,omitzero"`
 }
 
 // An Image is what a system showed about an account at one moment.

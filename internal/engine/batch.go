@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,18 @@ type planned struct {
 	settles  bool // no further workflow wants the occasion
 }
 
+// run gives the ID of a plan's run. It comes from what made it, so that a
+// plan committed before a crash is met again instead of doubled.
+func (p planned) run() onus.RunID {
+	return onus.RunID(onus.ID("run", p.occasion.ID, p.cause, string(p.plan.Workflow), string(p.plan.Digest)))
+}
+
+// expires says whether the plan ends what had its time.
+func (p planned) expires() bool { return strings.HasPrefix(p.occasion.ID, expiry) }
+
+// expiry begins the occasion of a run that a warrant's end sets off.
+const expiry = "expiry/"
+
 // commitChunk is how many plans one transaction takes: a crash between two
 // leaves whole plans, and the next cycle makes a batch of the rest.
 const commitChunk = SegmentRuns
@@ -35,7 +48,6 @@ func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, pl
 	for i, p := range plans {
 		all[i] = p.plan
 	}
-	whole, systems := planning.Measure(all...)
 	digests := make([]string, 0, len(all)+1)
 	digests = append(digests, string(wf.Name))
 	for _, p := range plans {
@@ -47,7 +59,7 @@ func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, pl
 	}
 	var owner string
 	err := e.Store.View(ctx, func(r store.Reader) (err error) {
-		b.Past, owner, err = e.past(ctx, r, wf, b.At, whole, systems)
+		b.Past, owner, err = e.past(ctx, r, wf, b.At, plans)
 		return err
 	})
 	if err != nil {
@@ -82,7 +94,18 @@ func addMeasures(a, b map[onus.SystemName]onus.Measure) map[onus.SystemName]onus
 
 // past gives the bounds that a batch would break, in words, with the person
 // who is asked.
-func (e *Engine) past(ctx context.Context, r store.Reader, wf *flow.Workflow, now time.Time, whole onus.Measure, systems map[onus.SystemName]onus.Measure) ([]string, string, error) {
+func (e *Engine) past(ctx context.Context, r store.Reader, wf *flow.Workflow, now time.Time, plans []planned) ([]string, string, error) {
+	all := make([]onus.Plan, len(plans))
+	for i, p := range plans {
+		all[i] = p.plan
+	}
+	whole, systems := planning.Measure(all...)
+	bounds := func(b flow.Bounds) flow.Bounds {
+		if len(plans) > 0 && plans[0].expires() {
+			return flow.Bounds{Removals: b.Removals} // the one that is about taking away
+		}
+		return b
+	}
 	var failed error
 	earlier := func(key string, prefix string, of func(onus.Batch) onus.Measure) func(time.Duration) onus.Measure {
 		return func(window time.Duration) onus.Measure {
@@ -100,14 +123,14 @@ func (e *Engine) past(ctx context.Context, r store.Reader, wf *flow.Workflow, no
 		}
 	}
 	owner := wf.Bounds.Owner
-	past := planning.Past(wf.Bounds, whole, earlier("at", string(wf.Name)+"/", func(b onus.Batch) onus.Measure { return b.Measure }))
-	for name, m := range systems {
-		sys := e.Program.Systems[name]
+	past := planning.Past(bounds(wf.Bounds), whole, earlier("at", string(wf.Name)+"/", func(b onus.Batch) onus.Measure { return b.Measure }))
+	for _, name := range slices.Sorted(maps.Keys(systems)) {
+		m, sys := systems[name], e.Program.Systems[name]
 		if sys == nil {
 			continue
 		}
 		of := func(b onus.Batch) onus.Measure { return b.Systems[name] }
-		over := planning.Past(sys.Bounds, m, earlier("time", "", of))
+		over := planning.Past(bounds(sys.Bounds), m, earlier("time", "", of))
 		for _, p := range over {
 			past = append(past, "on "+string(name)+": "+p)
 		}
@@ -126,6 +149,11 @@ func (e *Engine) past(ctx context.Context, r store.Reader, wf *flow.Workflow, no
 func (e *Engine) commitPlans(ctx context.Context, wf *flow.Workflow, b onus.Batch, chunk []planned, guardOwner string) error {
 	return e.Store.Update(ctx, func(tx store.Tx) error {
 		at := fmt.Sprintf("%s@%d", wf.Name, b.Version)
+		if old, known, err := store.Batches.Lookup(ctx, tx, b.ID); err != nil {
+			return err
+		} else if known && old.State != b.State {
+			return errMoved // somebody decided on it between two chunks: the rest is a batch of its own
+		}
 		typ, rule := ledger.BatchReleased, ""
 		if b.State == onus.BatchHeld {
 			typ, rule = ledger.BatchHeld, "bounds"
@@ -176,12 +204,10 @@ func (e *Engine) openGuard(ctx context.Context, tx store.Tx, wf *flow.Workflow, 
 }
 
 // commitPlan commits one plan and its run, and with its last plan the
-// occasion's end. The run's ID comes from what made it, so that a plan
-// committed before a crash is met again instead of doubled.
+// occasion's end.
 func (e *Engine) commitPlan(ctx context.Context, tx store.Tx, at string, b onus.Batch, p planned) (onus.Run, error) {
 	run := onus.Run{
-		ID:    onus.RunID(onus.ID("run", p.occasion.ID, p.cause, string(p.plan.Workflow), string(p.plan.Digest))),
-		State: onus.RunReady, Batch: b.ID, Occasion: p.plan.Occasion, Identity: p.plan.Identity, Workflow: p.plan.Workflow,
+		ID: p.run(), State: onus.RunReady, Batch: b.ID, Occasion: p.plan.Occasion, Identity: p.plan.Identity, Workflow: p.plan.Workflow,
 		Version: p.plan.Version, Plan: p.plan.Digest, Changes: len(p.plan.Changes), Began: tx.Now(),
 	}
 	if b.State == onus.BatchHeld {
@@ -203,6 +229,11 @@ func (e *Engine) commitPlan(ctx context.Context, tx store.Tx, at string, b onus.
 		ev, err := e.settleOccasion(ctx, tx, o, owner, p.cause, at)
 		if err != nil {
 			return run, err
+		}
+		if o.State == onus.Stopped {
+			if err := e.clearAbout(ctx, tx, "occasion", o.ID, func(x onus.Exception) bool { return x.Run == "" }); err != nil {
+				return run, err
+			}
 		}
 		cause = ev.ID
 	}

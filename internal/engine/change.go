@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,8 +41,13 @@ func (e *Engine) step(ctx context.Context, l *live, i int, found *[]write) (outc
 func (e *Engine) moveWarrant(ctx context.Context, l *live, i int, found *[]write) error {
 	c := l.changes[i]
 	c.State, c.Confirmed, c.Outcome, c.Evidence = onus.ChangeConfirmed, e.Now().UTC(), string(connector.NoChange), "only our record moved"
-	err := e.commit(ctx, append(*found, e.putChange(l, i, c, ledger.ChangeConfirmed, nil), e.settle(l, c))...)
+	before := *found
+	err := e.commit(ctx, append(slices.Clone(before), e.stillHere(l, c), e.putChange(l, i, c, ledger.ChangeConfirmed, nil), e.settle(l, c))...)
 	*found = nil
+	if errors.Is(err, errLeft) {
+		*found = before
+		return e.overtaken(ctx, l, found)
+	}
 	return err
 }
 
@@ -62,8 +68,15 @@ func (e *Engine) intend(ctx context.Context, l *live, i int, found *[]write) (ou
 	}
 	c.State, c.Before, c.Intended = onus.ChangeIntended, &image, e.Now().UTC()
 	c.Planned.Target.Account = image.Ref
-	*found = append(*found, e.putChange(l, i, c, ledger.ChangeIntended, map[string]string{"verb": string(c.Planned.Verb), "system": string(c.Planned.Target.System)}))
-	if err := e.flush(ctx, found); err != nil {
+	e.lease(&c)
+	before := *found
+	*found = append(slices.Clone(before), e.stillHere(l, c),
+		e.putChange(l, i, c, ledger.ChangeIntended, map[string]string{"verb": string(c.Planned.Verb), "system": string(c.Planned.Target.System)}))
+	switch err := e.flush(ctx, found); {
+	case errors.Is(err, errLeft):
+		*found = before
+		return outcome{}, false, e.overtaken(ctx, l, found)
+	case err != nil:
 		return outcome{}, false, err
 	}
 	l.fresh = i
@@ -79,8 +92,11 @@ func (e *Engine) flush(ctx context.Context, found *[]write) error {
 
 // before reads what a system shows of the account of a change now.
 func (e *Engine) before(ctx context.Context, l *live, t onus.Target) (image onus.Image, err error) {
-	conn, err := e.connectorOf(ctx, t.System)
+	conn, err := e.connectorOf(t.System)
 	if err != nil {
+		return image, err
+	}
+	if err := e.turn(ctx, l, t.System); err != nil {
 		return image, err
 	}
 	err = guarded(func() error {
@@ -130,7 +146,7 @@ func guarded(call func() error) (err error) {
 // carryOut applies an intended change and reads it back until the system
 // shows it, or the time for that runs out (rule 4).
 func (e *Engine) carryOut(ctx context.Context, l *live, i int, c onus.Change, found *[]write) (outcome, error) {
-	conn, err := e.connectorOf(ctx, c.Planned.Target.System)
+	conn, err := e.connectorOf(c.Planned.Target.System)
 	if err != nil {
 		out, _, err := e.troubled(ctx, l, i, c, err, "reach the system", found)
 		return out, err
@@ -145,16 +161,29 @@ func (e *Engine) carryOut(ctx context.Context, l *live, i int, c onus.Change, fo
 	}
 	if c.State == onus.ChangeIntended {
 		if mustLook {
-			v, err := e.verify(ctx, conn, &want)
+			if err := e.claim(ctx, l, i, found); err != nil {
+				return outcome{}, err
+			}
+			c = l.changes[i]
+			v, err := e.verify(ctx, l, conn, &want)
 			if err != nil {
 				out, _, err := e.troubled(ctx, l, i, c, err, "see whether it was carried out", found)
 				return out, err
 			}
-			if e.holds(conn, c, v) {
+			// Whether sessions were ended too nobody can say: they are ended again.
+			if e.holds(conn, c, v) && !endsSessions(conn, c) {
 				c.Applied = e.Now().UTC()
 				e.confirm(l, i, c, want, v, "found so after an interruption", found)
 				return outcome{}, nil
 			}
+			if gone, err := e.left(ctx, l, c); err != nil {
+				return outcome{}, err
+			} else if gone {
+				return outcome{}, e.dropped(ctx, l, i, c, found)
+			}
+		} else if err := e.turn(ctx, l, c.Planned.Target.System); err != nil {
+			out, _, err := e.troubled(ctx, l, i, c, err, "make the change", found)
+			return out, err
 		}
 		done, err := e.apply(ctx, conn, c, want)
 		if err != nil {
@@ -173,12 +202,19 @@ func (e *Engine) carryOut(ctx context.Context, l *live, i int, c onus.Change, fo
 	return e.readBack(ctx, l, i, c, conn, want, found)
 }
 
+// endsSessions says whether live sessions go with a change.
+func endsSessions(conn connector.Connector, c onus.Change) bool {
+	_, can := conn.(connector.SessionEnder)
+	return c.Planned.EndSessions && can
+}
+
 // apply makes one desired state true, live sessions included where the plan
-// says so and the connector can.
+// says so and the connector can. What was looked for just before needs no
+// turn of its own.
 func (e *Engine) apply(ctx context.Context, conn connector.Connector, c onus.Change, want connector.Desired) (done connector.Result, err error) {
-	ender, canEnd := conn.(connector.SessionEnder)
 	end := func() error {
-		if !c.Planned.EndSessions || !canEnd || want.Target.Account == "" {
+		ender, can := conn.(connector.SessionEnder)
+		if !can || !c.Planned.EndSessions || want.Target.Account == "" {
 			return nil
 		}
 		_, err := ender.EndSessions(ctx, want.Target.Account)
@@ -187,28 +223,26 @@ func (e *Engine) apply(ctx context.Context, conn connector.Connector, c onus.Cha
 		}
 		return err
 	}
+	// A deleted account's sessions can be ended only before. Else they are
+	// ended after, or they would be opened again.
+	deletes := want.Verb == onus.EnsureAbsent && !want.Target.IsGrant()
 	err = guarded(func() error {
-		// A deleted account's sessions can be ended only before; a disabled
-		// one's only after, or they would be opened again.
-		if want.Verb == onus.EnsureAbsent {
+		if deletes {
 			if err := end(); err != nil {
 				return err
 			}
 		}
 		var err error
-		if done, err = conn.Apply(ctx, want); err != nil {
+		if done, err = conn.Apply(ctx, want); err != nil || deletes {
 			return err
 		}
-		if want.Verb == onus.EnsureDisabled {
-			return end()
-		}
-		return nil
+		return end()
 	})
 	return done, err
 }
 
-func (e *Engine) verify(ctx context.Context, conn connector.Connector, want *connector.Desired) (v connector.Verdict, err error) {
-	if err := e.wait(ctx, want.Target.System); err != nil {
+func (e *Engine) verify(ctx context.Context, l *live, conn connector.Connector, want *connector.Desired) (v connector.Verdict, err error) {
+	if err := e.turn(ctx, l, want.Target.System); err != nil {
 		return v, err
 	}
 	err = guarded(func() error {
@@ -226,13 +260,6 @@ func (e *Engine) verify(ctx context.Context, conn connector.Connector, want *con
 	return v, err
 }
 
-func (e *Engine) wait(ctx context.Context, system onus.SystemName) error {
-	if e.Limit == nil {
-		return nil
-	}
-	return e.Limit.Wait(ctx, system)
-}
-
 // holds says whether a verdict is sure enough: a grant needs a fresh read, a
 // revocation the effect itself wherever the connector can try it.
 func (e *Engine) holds(conn connector.Connector, c onus.Change, v connector.Verdict) bool {
@@ -247,10 +274,14 @@ func (e *Engine) holds(conn connector.Connector, c onus.Change, v connector.Verd
 func (e *Engine) readBack(ctx context.Context, l *live, i int, c onus.Change, conn connector.Connector, want connector.Desired, found *[]write) (outcome, error) {
 	deadline := c.Applied.Add(c.Planned.Confirm)
 	for poll := max(conn.Describe().Settles, 50*time.Millisecond); ; poll = min(2*poll, 30*time.Second) {
-		v, err := e.verify(ctx, conn, &want)
+		v, err := e.verify(ctx, l, conn, &want)
 		if err == nil && e.holds(conn, c, v) {
 			e.confirm(l, i, c, want, v, c.Outcome, found)
 			return outcome{}, nil
+		}
+		if later, is := asLater(err); is {
+			*found = append(*found, e.putChange(l, i, c, ledger.ChangeApplied, nil))
+			return outcome{wake: later.at, why: later.why}, nil
 		}
 		if ctx.Err() != nil {
 			return outcome{}, ctx.Err()
@@ -307,7 +338,7 @@ func plain(err error) string {
 // be committed with the next intent.
 func (e *Engine) confirm(l *live, i int, c onus.Change, want connector.Desired, v connector.Verdict, how string, found *[]write) {
 	c.State, c.Confirmed, c.Outcome = onus.ChangeConfirmed, e.Now().UTC(), how
-	c.Tier, c.Evidence, c.Error = v.Tier, v.Evidence, ""
+	c.Tier, c.Evidence, c.Error, c.Worker, c.Lease = v.Tier, v.Evidence, "", "", time.Time{}
 	if want.Target.Account != "" {
 		c.Planned.Target.Account = want.Target.Account
 	}
@@ -322,6 +353,13 @@ func (e *Engine) confirm(l *live, i int, c onus.Change, want connector.Desired, 
 func (e *Engine) troubled(ctx context.Context, l *live, i int, c onus.Change, err error, doing string, found *[]write) (outcome, bool, error) {
 	if ctx.Err() != nil {
 		return outcome{}, false, ctx.Err() // we are told to stop: what was intended is looked at again later
+	}
+	if later, is := asLater(err); is {
+		if c.Worker != "" { // whoever is woken up may go on with it
+			c.Worker, c.Lease = "", time.Time{}
+			*found = append(*found, e.putChange(l, i, c, ledger.ChangeRetried, map[string]string{"waits": "for its turn"}))
+		}
+		return outcome{wake: later.at, why: later.why}, false, nil
 	}
 	var ce *connector.Error
 	kind := connector.KindOf(err)
@@ -349,8 +387,12 @@ func (e *Engine) troubled(ctx context.Context, l *live, i int, c onus.Change, er
 			fmt.Sprintf("%s (tried %d times)", c.Error, c.Attempts), "see whether the system is up; then retry"))
 		return outcome{}, false, e.flush(ctx, found)
 	}
+	parks := wait > e.Retry.Inline
+	if c.Worker, c.Lease = "", (time.Time{}); !parks && c.State == onus.ChangeIntended {
+		e.lease(&c)
+	}
 	*found = append(*found, e.putChange(l, i, c, ledger.ChangeRetried, map[string]string{"error": string(kind)}))
-	if wait > e.Retry.Inline {
+	if parks {
 		return outcome{wake: now.Add(wait), why: c.Error}, false, nil
 	}
 	if err := e.flush(ctx, found); err != nil {

@@ -50,22 +50,21 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 	}
 	var done []Simulation
 	for _, w := range work.batches {
-		if w.waits() {
-			done = append(done, w.simulation())
-			continue
-		}
 		for _, r := range w.refused {
 			if err := e.stopOccasion(ctx, w.wf, r); err != nil && !errors.Is(err, errMoved) {
 				return done, err
 			}
 		}
 		s := w.simulation()
-		if len(w.plans) > 0 {
-			b, err := e.release(ctx, w.wf, w.version, w.plans)
+		for _, part := range [][]planned{w.plans, w.expiries} {
+			if len(part) == 0 {
+				continue
+			}
+			b, err := e.release(ctx, w.wf, w.version, part)
 			if err != nil && !errors.Is(err, errMoved) {
 				return done, err
 			}
-			s.Past = b.Past
+			s.Past = append(s.Past, b.Past...)
 		}
 		done = append(done, s)
 	}
@@ -81,17 +80,17 @@ func (e *Engine) Simulate(ctx context.Context, roster Roster) ([]Simulation, err
 	var all []Simulation
 	for _, w := range work.batches {
 		s := w.simulation()
-		plans := make([]onus.Plan, len(w.plans))
-		for i, p := range w.plans {
-			plans[i] = p.plan
-		}
-		whole, systems := planning.Measure(plans...)
-		err := e.Store.View(ctx, func(r store.Reader) (err error) {
-			s.Past, s.Owner, err = e.past(ctx, r, w.wf, e.Now(), whole, systems)
-			return err
-		})
-		if err != nil {
-			return nil, err
+		for _, part := range [][]planned{w.plans, w.expiries} {
+			err := e.Store.View(ctx, func(r store.Reader) error {
+				past, owner, err := e.past(ctx, r, w.wf, e.Now(), part)
+				if len(past) > 0 {
+					s.Past, s.Owner = append(s.Past, past...), owner
+				}
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
 		}
 		all = append(all, s)
 	}
@@ -102,6 +101,7 @@ func (e *Engine) Simulate(ctx context.Context, roster Roster) ([]Simulation, err
 type survey struct {
 	batches  []*workload
 	unwanted []waiting
+	underWay bool                // runs are going that nobody has to act on
 	lacking  map[string][]string // duty that nobody stands for → workflows that give nothing meanwhile
 }
 
@@ -115,7 +115,10 @@ type workload struct {
 	version int
 	plans   []planned
 	refused []refusedAt
-	lacking []string
+	// Plans that end what had its time. They only take: no owner and no guard
+	// on what is given keeps them (rule 9).
+	expiries []planned
+	lacking  []string
 }
 
 type refusedAt struct {
@@ -130,10 +133,7 @@ func (w *workload) waits() bool { return len(w.lacking) > 0 && !w.wf.Leaver }
 
 func (w *workload) simulation() Simulation {
 	s := Simulation{Workflow: w.wf.Name, Version: w.version, Lacking: w.lacking, Waits: w.waits()}
-	if s.Waits {
-		return s
-	}
-	for _, p := range w.plans {
+	for _, p := range slices.Concat(w.plans, w.expiries) {
 		s.Plans = append(s.Plans, p.plan)
 	}
 	for _, r := range w.refused {
@@ -151,6 +151,9 @@ func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
 		if err != nil {
 			return err
 		}
+		if out.underWay, err = underWay(ctx, r); err != nil {
+			return err
+		}
 		loads := map[onus.WorkflowName]*workload{}
 		for _, name := range slices.Sorted(maps.Keys(e.Program.Workflows)) {
 			wf := e.Program.Workflows[name]
@@ -159,15 +162,18 @@ func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
 			out.batches = append(out.batches, w)
 		}
 		n := 0
-		for row, err := range r.Find(ctx, store.Is(store.Occasions.Name, "state", string(onus.Waiting))) {
-			if err != nil {
-				return err
-			}
-			if err := e.planOccasion(ctx, r, row, roster, &out); err != nil {
-				return err
-			}
-			if n++; n%1000 == 0 {
-				e.Progress("planned %d occasions", n)
+		// What stopped is tried again: a manager who was missing may be there.
+		for _, state := range []onus.OccasionState{onus.Waiting, onus.Stopped} {
+			for row, err := range r.Find(ctx, store.Is(store.Occasions.Name, "state", string(state))) {
+				if err != nil {
+					return err
+				}
+				if err := e.planOccasion(ctx, r, row, roster, &out); err != nil {
+					return err
+				}
+				if n++; n%1000 == 0 {
+					e.Progress("planned %d occasions", n)
+				}
 			}
 		}
 		if err := e.planExpiries(ctx, r, roster, loads); err != nil {
@@ -183,7 +189,7 @@ func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
 				out.lacking[duty] = waits
 			}
 		}
-		out.batches = slices.DeleteFunc(out.batches, func(w *workload) bool { return len(w.plans)+len(w.refused) == 0 && !w.waits() })
+		out.batches = slices.DeleteFunc(out.batches, func(w *workload) bool { return len(w.plans)+len(w.refused)+len(w.expiries) == 0 && !w.waits() })
 		return nil
 	})
 	return out, err
@@ -198,6 +204,13 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 	now := e.Now().UTC()
 	if now.Before(o.Due) {
 		return nil
+	}
+	if o.Kind != onus.Departed && out.underWay {
+		// What their runs are about to change is no ground to plan on. Leaving
+		// waits for nothing: what runs give to somebody who left stops by itself.
+		if going, err := goesOn(ctx, r, o.Identity); err != nil || going {
+			return err
+		}
 	}
 	at := waiting{occasion: o, event: row.Event}
 	f, err := e.facts(ctx, r, o, roster, now)
@@ -215,6 +228,9 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 			continue
 		}
 		wants, err := planning.Wants(w.wf, f)
+		if err != nil && o.State == onus.Stopped {
+			return nil
+		}
 		if err != nil {
 			w.refused = append(w.refused, refusedAt{at, planning.Refusal{
 				Category: onus.Unresolvable, Message: fmt.Sprintf("%s could not decide whether it is concerned: %v", w.wf.Name, err),
@@ -231,6 +247,9 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 			continue
 		}
 		plan, refusal := planning.Plan(e.Program, w.wf, w.version, f)
+		if refusal != nil && o.State == onus.Stopped {
+			return nil // as before; whom it waits for is asked already
+		}
 		if refusal != nil {
 			// One refusal stops the occasion: half of what it warrants is not given.
 			w.refused = append(w.refused, refusedAt{at, *refusal, f})
@@ -241,9 +260,17 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 		}
 	}
 	for i, t := range takes {
-		t.by.plans = append(t.by.plans, planned{occasion: o, cause: row.Event, plan: t.plan, settles: !held && i == len(takes)-1})
+		p := planned{occasion: o, cause: row.Event, plan: t.plan, settles: !held && i == len(takes)-1}
+		if !p.settles { // it may have been committed before a crash, or before somebody was missing
+			if _, known, err := store.Runs.Lookup(ctx, r, string(p.run())); err != nil {
+				return err
+			} else if known {
+				continue
+			}
+		}
+		t.by.plans = append(t.by.plans, p)
 	}
-	if len(takes) == 0 && !held && (wanted || !mayBeWantedLater(o, f.Identity)) {
+	if o.State == onus.Waiting && len(takes) == 0 && !held && (wanted || !mayBeWantedLater(o, f.Identity)) {
 		out.unwanted = append(out.unwanted, at)
 	}
 	return nil
@@ -279,13 +306,20 @@ func (e *Engine) planExpiries(ctx context.Context, r store.Reader, roster Roster
 			if err != nil {
 				return err
 			}
-			o := onus.Occasion{ID: "expiry/" + store.GrantID(g), Kind: onus.DateArrived, Identity: g.Identity, Source: w.wf.Source}
+			o := onus.Occasion{ID: expiry + store.GrantID(g), Kind: onus.DateArrived, Identity: g.Identity, Source: w.wf.Source}
 			f, err := e.facts(ctx, r, o, roster, now)
 			if err != nil {
 				return err
 			}
-			if plan := planning.Expire(e.Program, w.wf, w.version, f); len(plan.Changes) > 0 {
-				w.plans = append(w.plans, planned{occasion: o, cause: row.Event, plan: plan})
+			p := planned{occasion: o, cause: row.Event, plan: planning.Expire(e.Program, w.wf, w.version, f)}
+			if len(p.plan.Changes) == 0 {
+				continue
+			}
+			// One that stopped, or that somebody refused, is not begun anew.
+			if _, known, err := store.Runs.Lookup(ctx, r, string(p.run())); err != nil {
+				return err
+			} else if !known {
+				w.expiries = append(w.expiries, p)
 			}
 		}
 	}
@@ -345,4 +379,22 @@ func (e *Engine) settleUnwanted(ctx context.Context, all []waiting) error {
 		}
 	}
 	return nil
+}
+
+// underWay says whether any run goes on by itself.
+func underWay(ctx context.Context, r store.Reader) (bool, error) {
+	for _, state := range []onus.RunState{onus.RunReady, onus.RunWaiting} {
+		if n, err := r.Count(ctx, store.Is(store.Runs.Name, "state", string(state))); err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
+}
+
+// goesOn says whether a run of an identity goes on by itself, now or at a time.
+func goesOn(ctx context.Context, r store.Reader, id onus.IdentityID) (bool, error) {
+	runs, err := store.Runs.Find(ctx, r, "identity", string(id))
+	return slices.ContainsFunc(runs, func(run onus.Run) bool {
+		return run.State == onus.RunReady || run.State == onus.RunWaiting && !run.Wake.IsZero()
+	}), err
 }

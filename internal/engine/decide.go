@@ -104,6 +104,7 @@ type ruling struct {
 	event   ledger.Event // exception.closed: the cause of all that follows
 	says    string
 	changed []string
+	back    bool // whom the run took from has come back
 }
 
 var stateAfter = map[string]onus.ExceptionState{

@@ -6,6 +6,7 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -48,17 +49,13 @@ type Retry struct {
 // PatientRetry is the default: a system may be away for a quarter of an hour.
 var PatientRetry = Retry{Attempts: 12, First: 250 * time.Millisecond, Longest: 2 * time.Minute, Inline: 2 * time.Second}
 
-// A Limiter holds every process to the rate that a system allows.
-type Limiter interface {
-	// Wait returns when one more request may be made.
-	Wait(ctx context.Context, system onus.SystemName) error
-}
-
 // Engine carries plans out. Its methods may be called concurrently.
 type Engine struct {
 	Config
 
 	people people
+	me     string // this process, among those that share the store
+	shared bool   // other processes may work on the same store
 
 	mu    sync.Mutex
 	turns map[onus.RunID]*turn // guarded by mu
@@ -92,7 +89,7 @@ func New(c Config) (*Engine, error) {
 	if c.Retry.Attempts == 0 {
 		c.Retry = PatientRetry
 	}
-	return &Engine{Config: c}, nil
+	return &Engine{Config: c, me: rand.Text(), shared: sharedStore(c.Store)}, nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -106,15 +103,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// connectorOf gives a system's connector after its rate limit allowed one
-// more request.
-func (e *Engine) connectorOf(ctx context.Context, system onus.SystemName) (connector.Connector, error) {
+// connectorOf gives a system's connector.
+func (e *Engine) connectorOf(system onus.SystemName) (connector.Connector, error) {
 	c := e.Systems[system]
 	if c == nil {
 		return nil, &connector.Error{Kind: connector.Unsupported, Message: fmt.Sprintf("system %s is not in the definitions any more", system)}
 	}
-	if e.Limit == nil {
-		return c, nil
-	}
-	return c, e.Limit.Wait(ctx, system)
+	return c, nil
 }

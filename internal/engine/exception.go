@@ -74,11 +74,15 @@ func (e *Engine) Climb(ctx context.Context, id string) error {
 		if x.State != onus.ExceptionOpen || tx.Now().Before(x.Deadline) {
 			return nil
 		}
-		if x.Route, err = e.reachable(ctx, tx, x.Route); err != nil {
+		was := x.Route
+		if x.Route, err = e.reachable(ctx, tx, was); err != nil {
 			return err
 		}
-		x.Step++
+		x.Step = nextStep(was, x.Step, x.Route)
 		x.Assignee = x.Route.At(x.Step)
+		if x.Route.Within <= 0 {
+			x.Route.Within = time.Hour
+		}
 		x.Deadline = tx.Now().Add(x.Route.Within)
 		_, err = store.Exceptions.Put(ctx, tx, ledger.Event{
 			Type: ledger.ExceptionClimbed, Actor: string(onus.Engine), Owner: e.people.id(ctx, tx, x.Assignee), Cause: row.Event,
@@ -89,6 +93,38 @@ func (e *Engine) Climb(ctx context.Context, id string) error {
 		}
 		return e.Queue.Enqueue(ctx, tx, Segment{Exception: x.ID, At: x.Deadline})
 	})
+}
+
+// nextStep gives the place, on what is left of a route, of the first who has
+// not been asked yet; past its end it stays with the last.
+func nextStep(was onus.Route, step int, now onus.Route) int {
+	path := append([]string{was.To}, was.Then...)
+	asked := path[:min(step+1, len(path))]
+	for i := range 1 + len(now.Then) {
+		if !slices.Contains(asked, now.At(i)) {
+			return i
+		}
+	}
+	return max(step+1, len(now.Then))
+}
+
+// ClimbOverdue moves every exception whose clock ran out: those that intake
+// opened, for which no wake-up is queued, and those whose wake-up got lost.
+func (e *Engine) ClimbOverdue(ctx context.Context) error {
+	var late []onus.Exception
+	err := e.Store.View(ctx, func(r store.Reader) (err error) {
+		late, err = store.Exceptions.Query(ctx, r, store.Query{Key: "deadline", To: store.Stamp(e.Now())})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, x := range late {
+		if err := e.Climb(ctx, x.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closeException ends an exception by a person's decision, or because a

@@ -17,11 +17,9 @@ func (e *Engine) Handle(ctx context.Context, s Segment) error {
 
 // WakeInterrupted enqueues the runs that were under way when the last process
 // ended. Their jobs may be marked as running by a process that is no more;
-// the rows of the runs decide, so one wake-up too many does no harm.
+// the rows of the runs decide, so one wake-up too many does no harm, and a
+// run that another process is at work on comes again when it may be taken up.
 func (e *Engine) WakeInterrupted(ctx context.Context) error {
-	if _, dialect := e.Store.Writer(); dialect != "sqlite" {
-		return nil // other processes may be at work on them; the queue rescues what a dead one left
-	}
 	return e.Store.Update(ctx, func(tx store.Tx) error {
 		ready, err := store.Runs.Find(ctx, tx, "state", string(onus.RunReady))
 		if err != nil {

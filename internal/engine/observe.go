@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 
@@ -67,9 +68,18 @@ func (e *Engine) observe(ctx context.Context, sys *flow.System) error {
 	if err != nil {
 		return err
 	}
-	conn, err := e.connectorOf(ctx, sys.Name)
+	conn, err := e.connectorOf(sys.Name)
 	if err != nil {
 		return err
+	}
+	if e.Limit != nil {
+		d, err := e.Limit.Reserve(ctx, sys.Name)
+		if err != nil {
+			return err
+		}
+		if err := e.Sleep(ctx, d); err != nil {
+			return err
+		}
 	}
 	complete := false
 	scanErr := guarded(func() (err error) {
@@ -101,49 +111,73 @@ func (s *scan) account(ctx context.Context, a connector.Account) error {
 	if s.n++; s.n%5000 == 0 {
 		s.e.Progress("%s: %d accounts seen", s.sys.Name, s.n)
 	}
+	var out sighting
+	err := s.e.Store.View(ctx, func(r store.Reader) (err error) {
+		out, err = s.against(ctx, r, a)
+		return err
+	})
+	if err != nil || !out.news() {
+		return err
+	}
+	return s.add(ctx, out)
+}
+
+// sight records one account as it was just read.
+func (e *Engine) sight(system onus.SystemName, a connector.Account) write {
+	return func(ctx context.Context, tx store.Tx) (func(), error) {
+		sys := e.Program.Systems[system]
+		if sys == nil {
+			return func() {}, nil
+		}
+		s := &scan{e: e, sys: sys, since: math.MaxInt64}
+		x, err := s.against(ctx, tx, a)
+		if err != nil || !x.news() {
+			return func() {}, err
+		}
+		return func() {}, s.record(ctx, tx, e.people.id(ctx, tx, sys.Owner), x)
+	}
+}
+
+// news says whether a sighting is anything that is not known.
+func (x sighting) news() bool {
+	return x.seen.AccountChanged || len(x.seen.Appeared)+len(x.seen.Vanished) > 0
+}
+
+// against holds one account as it was seen against what is known.
+func (s *scan) against(ctx context.Context, r store.Reader, a connector.Account) (out sighting, err error) {
 	seen := reconcile.Seen{System: s.sys.Name, Ref: a.Ref, Name: a.Name, Enabled: a.Enabled, Attributes: a.Attributes, Holds: a.Holds}
 	var known *onus.Account
 	if k, ok := s.known[a.Ref]; ok {
 		known = &k
 		delete(s.known, a.Ref)
 	}
-	var out sighting
-	err := s.e.Store.View(ctx, func(r store.Reader) error {
-		if known == nil { // gone ones are not in the list of the present
-			k, ok, err := store.Accounts.Lookup(ctx, r, store.AccountID(s.sys.Name, a.Ref))
-			if err != nil {
-				return err
-			}
-			if ok {
-				known = &k
-			}
-		}
-		grants, err := store.Grants.Find(ctx, r, "account", store.AccountID(s.sys.Name, a.Ref))
+	if known == nil { // gone ones are not in the list of the present
+		k, ok, err := store.Accounts.Lookup(ctx, r, store.AccountID(s.sys.Name, a.Ref))
 		if err != nil {
-			return err
+			return out, err
 		}
-		out = sighting{seen: reconcile.Account(known, grants, seen)}
-		if out.seen.Account.Identity != "" {
-			return nil
+		if ok {
+			known = &k
 		}
-		id, rule, _ := intake.Correlate(s.sys.Match, out.seen.Account, func(attr, value string) []onus.Identity {
-			return identitiesWith(ctx, r, attr, value)
-		})
-		if id == "" {
-			return nil // an orphan, or a match too weak to act on
-		}
-		out.orphan = grants
-		out.seen = reconcile.Account(known, nil, seen)
-		out.seen.Account.Identity, out.seen.Account.Matched, out.seen.AccountChanged = id, rule, true
-		return nil
-	})
+	}
+	grants, err := store.Grants.Find(ctx, r, "account", store.AccountID(s.sys.Name, a.Ref))
 	if err != nil {
-		return err
+		return out, err
 	}
-	if !out.seen.AccountChanged && len(out.seen.Appeared)+len(out.seen.Vanished) == 0 {
-		return nil
+	out = sighting{seen: reconcile.Account(known, grants, seen)}
+	if out.seen.Account.Identity != "" {
+		return out, nil
 	}
-	return s.add(ctx, out)
+	id, rule, _ := intake.Correlate(s.sys.Match, out.seen.Account, func(attr, value string) []onus.Identity {
+		return identitiesWith(ctx, r, attr, value)
+	})
+	if id == "" {
+		return out, nil // an orphan, or a match too weak to act on
+	}
+	out.orphan = grants
+	out.seen = reconcile.Account(known, nil, seen)
+	out.seen.Account.Identity, out.seen.Account.Matched, out.seen.AccountChanged = id, rule, true
+	return out, nil
 }
 
 // identitiesWith finds the identities that a match rule may mean. Only what

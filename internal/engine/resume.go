@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/onus-id/onus"
@@ -61,8 +62,8 @@ func (d *ruling) refuseRun(ctx context.Context, run onus.Run, row store.Row) err
 	return d.clearOthers(ctx, run.ID)
 }
 
-// endChanges refuses the changes of a run that are not ended, those that
-// have no row yet included.
+// endChanges refuses the changes of a run that have begun and are not ended;
+// one that never began has no row to end.
 func (d *ruling) endChanges(ctx context.Context, run onus.Run) error {
 	changes, err := store.Changes.Find(ctx, d.tx, "run", string(run.ID))
 	if err != nil {
@@ -82,23 +83,7 @@ func (d *ruling) endChanges(ctx context.Context, run onus.Run) error {
 
 // clearOthers closes the other exceptions of a run that ended.
 func (d *ruling) clearOthers(ctx context.Context, run onus.RunID) error {
-	others, err := store.Exceptions.Find(ctx, d.tx, "run", string(run))
-	if err != nil {
-		return err
-	}
-	for _, x := range others {
-		if x.State != onus.ExceptionOpen || x.ID == d.x.ID {
-			continue
-		}
-		row, _, err := d.tx.Get(ctx, store.Exceptions.Name, x.ID)
-		if err != nil {
-			return err
-		}
-		if _, err := d.e.closeException(ctx, d.tx, x, row, onus.ExceptionCleared, nil); err != nil {
-			return err
-		}
-	}
-	return nil
+	return d.e.clearOf(ctx, d.tx, run, d.x.ID)
 }
 
 // resume looks at the facts again. Where they still warrant what is left of
@@ -119,9 +104,20 @@ func (d *ruling) resume(ctx context.Context, run onus.Run, row store.Row) error 
 		return err
 	}
 	d.changed = planning.Diff(rest, fresh)
+	if d.x.Category == onus.Residual && len(fresh.Changes) == 0 && !d.back {
+		// Our records say that nothing is left, and the system said otherwise:
+		// only another look at it can tell.
+		d.changed, d.says = nil, "the system is looked at again"
+		return d.again(ctx, run, row, changes)
+	}
 	if len(d.changed) == 0 {
 		d.says = "the facts still warrant what is left of the plan; the run goes on"
 		return d.again(ctx, run, row, changes)
+	}
+	if slices.ContainsFunc(changes, func(c onus.Change) bool {
+		return c.State == onus.ChangeIntended || c.State == onus.ChangeApplied
+	}) {
+		return d.cannot("the facts changed, and another change of the run is under way", "decide again when that has come to its end")
 	}
 	return d.supersede(ctx, run, row, fresh)
 }
@@ -157,7 +153,7 @@ func (d *ruling) again(ctx context.Context, run onus.Run, row store.Row, changes
 		if c.State != onus.ChangeExcepted {
 			continue
 		}
-		c.State, c.Attempts, c.Error = onus.ChangePlanned, 0, ""
+		c.State, c.Attempts, c.Error, c.Worker, c.Lease = onus.ChangePlanned, 0, "", "", time.Time{}
 		if c.Before != nil {
 			c.State = onus.ChangeIntended
 		}
@@ -193,6 +189,12 @@ func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
 	if err != nil {
 		return onus.Plan{}, err
 	}
+	// A plan to give is nothing to go on with when they left meanwhile, nor is
+	// a plan to take when they came back.
+	left := who.State == onus.Left
+	if d.back = known && !left && o.Kind == onus.Departed; d.back || left && known && o.Kind != onus.Departed {
+		return onus.Plan{}, nil
+	}
 	o.After = who.Attributes
 	if d.order.Act == Amend {
 		o = amended(o, d.order.With)
@@ -226,7 +228,7 @@ func (d *ruling) supersede(ctx context.Context, run onus.Run, row store.Row, pla
 	}
 	if len(plan.Changes) == 0 {
 		d.says = "on the facts of now nothing is left to do"
-		return nil
+		return d.mayHaveLanded(ctx, run)
 	}
 	pe := d.caused(ledger.PlanMade, "")
 	pe.Workflow, pe.Inputs = fmt.Sprintf("%s@%d", plan.Workflow, plan.Version), []string{string(plan.Facts), string(plan.Program)}
@@ -246,4 +248,28 @@ func (d *ruling) supersede(ctx context.Context, run onus.Run, row store.Row, pla
 	}
 	d.says = fmt.Sprintf("the facts changed: run %s takes its place with a new plan", next.ID)
 	return d.e.Queue.Enqueue(ctx, d.tx, Segment{Runs: []onus.RunID{next.ID}})
+}
+
+// mayHaveLanded raises the leaving again where a run that gave something is
+// given up with the outcome of a change unknown: whatever became of it, the
+// next look sees it.
+func (d *ruling) mayHaveLanded(ctx context.Context, run onus.Run) error {
+	l := &live{run: run}
+	changes, err := store.Changes.Find(ctx, d.tx, "run", string(run.ID))
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if c.State != onus.ChangeRefused || c.Before == nil {
+			continue
+		}
+		gave, err := d.e.hasLeft(ctx, d.tx, l, c)
+		if err != nil {
+			return err
+		}
+		if gave {
+			return d.e.leaveAgain(ctx, d.tx, run.Identity, string(run.ID), d.caused(ledger.OccasionArose, ""))
+		}
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,8 +21,10 @@ type live struct {
 	runRow  store.Row
 	plan    onus.Plan
 	changes []onus.Change
-	rows    []store.Row // of the changes; zero where there is none yet
-	fresh   int         // the change that this segment itself intended; -1: none
+	rows    []store.Row     // of the changes; zero where there is none yet
+	fresh   int             // the change that this segment itself intended; -1: none
+	paid    onus.SystemName // whose next request has waited for its turn already
+	looking bool            // so has the last look
 }
 
 // AdvanceAll takes several runs as far as they can go, side by side, so that
@@ -50,6 +53,31 @@ func (e *Engine) AdvanceAll(ctx context.Context, ids []onus.RunID) error {
 // anybody, is harmless.
 func (e *Engine) Advance(ctx context.Context, id onus.RunID) error {
 	defer e.alone(id)()
+	var err error
+	for range freshLooks {
+		// Somebody who moved the run meanwhile may have done so for us to go
+		// on: a decision, say, whose wake-up found another process at work.
+		if err = e.advanceOnce(ctx, id); !errors.Is(err, errMoved) {
+			break
+		}
+	}
+	switch busy := (*elsewhereError)(nil); {
+	case errors.As(err, &busy):
+		return e.Store.Update(ctx, func(tx store.Tx) error {
+			return e.Queue.Enqueue(ctx, tx, Segment{Runs: []onus.RunID{id}, At: busy.until})
+		})
+	case errors.Is(err, errEnded):
+		return nil
+	default:
+		return err
+	}
+}
+
+// freshLooks is how often a segment looks again at a run that was moved under
+// its hands; then the queue brings it back.
+const freshLooks = 5
+
+func (e *Engine) advanceOnce(ctx context.Context, id onus.RunID) error {
 	l, err := e.load(ctx, id)
 	if err != nil {
 		return err
@@ -60,13 +88,14 @@ func (e *Engine) Advance(ctx context.Context, id onus.RunID) error {
 		if !l.run.Wake.IsZero() && e.Now().Before(l.run.Wake) {
 			return nil
 		}
+		l.looking = l.run.Reason == waitsForLook
+		if system, paid := strings.CutPrefix(l.run.Reason, waitsForTurn); paid {
+			l.paid = onus.SystemName(system)
+		}
 	case onus.RunHeld, onus.RunExcepted, onus.RunDone, onus.RunOverridden, onus.RunRefused, onus.RunSuperseded:
 		return nil
 	}
-	if err := e.advance(ctx, l); !errors.Is(err, errMoved) {
-		return err
-	}
-	return nil
+	return e.advance(ctx, l)
 }
 
 // alone waits until nobody else in this process is at work on the run, and
@@ -166,16 +195,26 @@ func (e *Engine) advance(ctx context.Context, l *live) error {
 	for {
 		i := l.next()
 		if i < 0 {
-			if e.isLeaver(l.run.Workflow) { // the last look may have to stop a change that is confirmed just now
+			leaver, err := e.isLeaver(ctx, l)
+			if err != nil {
+				return err
+			}
+			if leaver { // the last look may have to stop a change that is confirmed just now
 				if err := e.flush(ctx, &found); err != nil {
 					return err
 				}
 			}
-			end, err := e.finish(ctx, l)
+			end, err := e.finish(ctx, l, leaver)
+			if later, is := asLater(err); is {
+				end, err = e.park(l, later.at, later.why), nil
+			}
 			if err != nil {
 				return err
 			}
 			return e.commit(ctx, append(found, end)...)
+		}
+		if c := l.changes[i]; e.elsewhere(c) {
+			return &elsewhereError{until: c.Lease}
 		}
 		out, err := e.step(ctx, l, i, &found)
 		if err != nil {
@@ -321,7 +360,7 @@ func (e *Engine) park(l *live, wake time.Time, why string) write {
 
 // finish works out how a run stands when there is nothing to go on with. A
 // run is done only when every change of it is confirmed (rule 4).
-func (e *Engine) finish(ctx context.Context, l *live) (write, error) {
+func (e *Engine) finish(ctx context.Context, l *live, leaver bool) (write, error) {
 	count := map[onus.ChangeState]int{}
 	for _, c := range l.changes {
 		count[c.State]++
@@ -345,7 +384,7 @@ func (e *Engine) finish(ctx context.Context, l *live) (write, error) {
 		return nil, onus.Errorf(onus.Internal, "", "run %s has %d changes that nothing can move", run.ID, count[onus.ChangePlanned])
 	}
 	run.Ended = e.Now().UTC()
-	if run.State == onus.RunDone && e.isLeaver(run.Workflow) {
+	if run.State == onus.RunDone && leaver {
 		left, err := e.residual(ctx, l)
 		if err != nil {
 			return nil, err
@@ -359,7 +398,7 @@ func (e *Engine) finish(ctx context.Context, l *live) (write, error) {
 
 // stop opens the exception of a change that cannot go on, and keeps its state.
 func (e *Engine) stop(l *live, i int, c onus.Change, cat onus.Category, message, hint string) write {
-	c.State, c.Error = onus.ChangeExcepted, message
+	c.State, c.Error, c.Worker, c.Lease = onus.ChangeExcepted, message, "", time.Time{}
 	put := e.putChange(l, i, c, ledger.ChangeExcepted, map[string]string{"category": string(cat)})
 	return func(ctx context.Context, tx store.Tx) (func(), error) {
 		noted, err := put(ctx, tx)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/connector"
+	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/ledger"
 )
@@ -26,7 +27,10 @@ func (e *Engine) settle(l *live, c onus.Change) write {
 				return nil, err
 			}
 		}
-		return func() {}, e.settleGrant(ctx, tx, l, c, row.Event)
+		if err := e.settleGrant(ctx, tx, l, c, row.Event); err != nil {
+			return nil, err
+		}
+		return func() {}, e.landed(ctx, tx, l, c, row.Event)
 	}
 }
 
@@ -151,48 +155,80 @@ func given(g *onus.Grant, l *live, c onus.Change, now time.Time) {
 	g.Warrants = append(g.Warrants, w)
 }
 
-func (e *Engine) isLeaver(name onus.WorkflowName) bool {
-	wf := e.Program.Workflows[name]
-	return wf != nil && wf.Leaver
+// isLeaver says whether a run is of somebody's leaving. Of a workflow that is
+// defined no more, what set the run off says so.
+func (e *Engine) isLeaver(ctx context.Context, l *live) (is bool, err error) {
+	if wf := e.Program.Workflows[l.run.Workflow]; wf != nil {
+		return wf.Leaver, nil
+	}
+	err = e.Store.View(ctx, func(r store.Reader) error {
+		o, _, err := store.Occasions.Lookup(ctx, r, l.run.Occasion)
+		is = o.Kind == onus.Departed
+		return err
+	})
+	return is, err
 }
 
 // residual looks once more at every account of somebody who leaves, on the
-// systems themselves. What is left keeps the run from being done: it gives
-// the write that stops it, or nil when nothing is left.
+// systems themselves: those of the plan, and those that came since. What is
+// left keeps the run from being done: it gives the write that stops it, or
+// nil when nothing is left. What it saw is recorded, so that whoever plans
+// again knows of it.
 func (e *Engine) residual(ctx context.Context, l *live) (write, error) {
+	accounts, err := e.accountsToLeave(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	systems := make([]onus.SystemName, len(accounts))
+	for i, a := range accounts {
+		systems[i] = a.System
+	}
+	if err := e.lastTurns(ctx, l, systems); err != nil {
+		return nil, err
+	}
 	var left []string
-	at := -1
-	for i, c := range l.changes {
-		if c.Planned.Target.IsGrant() || c.Planned.Target.Account == "" {
-			continue
-		}
-		conn, err := e.connectorOf(ctx, c.Planned.Target.System)
+	var sights []write
+	at := len(l.changes) - 1
+	for _, known := range accounts {
+		conn, err := e.connectorOf(known.System)
 		if err != nil {
 			return nil, err
 		}
 		var a connector.Account
 		err = guarded(func() (err error) {
-			a, err = conn.Read(ctx, c.Planned.Target.Account)
+			a, err = conn.Read(ctx, known.Ref)
 			return err
 		})
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil && connector.KindOf(err) == connector.NotFound {
 			continue
 		}
 		found := ""
 		switch {
 		case err != nil:
-			found = fmt.Sprintf("%s could not be read: %s", c.Planned.Target.System, plain(err))
+			found = fmt.Sprintf("%s could not be read: %s", known.System, plain(err))
 		case a.Enabled:
-			found = fmt.Sprintf("%s on %s is enabled again", a.Name, c.Planned.Target.System)
+			found = fmt.Sprintf("%s on %s is enabled again", a.Name, known.System)
 		default:
 			for _, h := range a.Holds {
 				if h.Path == onus.Direct {
-					found = fmt.Sprintf("%s on %s holds %s", a.Name, c.Planned.Target.System, h.Entitlement)
+					found = fmt.Sprintf("%s on %s holds %s", a.Name, known.System, h.Entitlement)
 				}
 			}
 		}
-		if found != "" {
-			left, at = append(left, found), i
+		if found == "" {
+			continue
+		}
+		left = append(left, found)
+		if err == nil {
+			sights = append(sights, e.sight(known.System, a))
+		}
+		for i, c := range l.changes {
+			if c.Planned.Target.System == known.System && !c.Planned.Target.IsGrant() {
+				at = i
+			}
 		}
 	}
 	if len(left) == 0 {
@@ -211,6 +247,52 @@ func (e *Engine) residual(ctx context.Context, l *live) (write, error) {
 		if err != nil {
 			return nil, err
 		}
+		for _, saw := range sights {
+			if _, err := saw(ctx, tx); err != nil {
+				return nil, err
+			}
+		}
 		return func() { a(); b() }, nil
 	}, nil
+}
+
+// accountsToLeave lists the accounts that a leaver's run answers for: those
+// that its plan closes, and all that their holder has on the systems that the
+// workflow empties.
+func (e *Engine) accountsToLeave(ctx context.Context, l *live) ([]onus.Account, error) {
+	var all []onus.Account
+	seen := map[string]bool{}
+	add := func(a onus.Account) {
+		if id := store.AccountID(a.System, a.Ref); a.Ref != "" && !seen[id] {
+			seen[id], all = true, append(all, a)
+		}
+	}
+	for _, c := range l.changes {
+		if t := c.Planned.Target; !t.IsGrant() {
+			add(onus.Account{System: t.System, Ref: t.Account})
+		}
+	}
+	wf := e.Program.Workflows[l.run.Workflow]
+	err := e.Store.View(ctx, func(r store.Reader) error {
+		known, err := store.Accounts.Find(ctx, r, "identity", string(l.run.Identity))
+		for _, a := range known {
+			if !a.Gone && e.Systems[a.System] != nil && empties(wf, a.System) {
+				add(a)
+			}
+		}
+		return err
+	})
+	return all, err
+}
+
+// empties says whether a workflow closes accounts and takes grants on a
+// system; one that is defined no more counts as doing so.
+func empties(wf *flow.Workflow, system onus.SystemName) bool {
+	if wf == nil {
+		return true
+	}
+	return slices.ContainsFunc(wf.Steps, func(s flow.Step) bool {
+		w := s.Withdraw
+		return w != nil && w.Accounts != "" && w.Grants && (len(w.Systems) == 0 || slices.Contains(w.Systems, system))
+	})
 }

@@ -33,6 +33,7 @@ type world struct {
 	roster   roster
 	verifier string
 	broken   *brokenStore // what the engine writes through; nil: the store itself
+	limit    engine.Limiter
 
 	mu    sync.Mutex
 	clock time.Time        // guarded by mu
@@ -96,7 +97,7 @@ func (w *world) engine(st store.Store) {
 	}
 	var err error
 	w.eng, err = engine.New(engine.Config{
-		Store: st, Program: w.program, Systems: conns, Queue: w, Now: w.now, Sleep: w.sleep,
+		Store: st, Program: w.program, Systems: conns, Queue: w, Limit: w.limit, Now: w.now, Sleep: w.sleep,
 		Retry: engine.Retry{Attempts: 4, First: time.Second, Longest: time.Minute, Inline: 5 * time.Second},
 	})
 	w.must(err)

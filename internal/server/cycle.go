@@ -29,6 +29,9 @@ func (s *Server) Cycle(ctx context.Context) (Report, error) {
 	if err != nil {
 		return rep, err
 	}
+	if err := s.Engine.ClimbOverdue(ctx); err != nil {
+		return rep, err
+	}
 	rep.Planned, err = s.Engine.PlanAll(ctx, roster)
 	return rep, err
 }
@@ -79,11 +82,16 @@ func (s *Server) sourcesInOrder() []onus.SourceName {
 // Plan gives what the next cycle would do, without doing it to any system.
 // Sources are read and systems scanned, as the plan is about live data.
 func (s *Server) Plan(ctx context.Context) ([]engine.Simulation, error) {
-	_, roster, err := s.look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.Engine.Simulate(ctx, roster)
+	var sims []engine.Simulation
+	_, err := s.lead(ctx, true, func(ctx context.Context) (rep Report, err error) {
+		rep, roster, err := s.look(ctx)
+		if err != nil {
+			return rep, err
+		}
+		sims, err = s.Engine.Simulate(ctx, roster)
+		return rep, err
+	})
+	return sims, err
 }
 
 // UntilIdle does all that is due: a cycle, and every run as far as it goes.
@@ -92,14 +100,15 @@ func (s *Server) UntilIdle(ctx context.Context) (Report, error) {
 	if err := s.Engine.WakeInterrupted(ctx); err != nil {
 		return Report{}, err
 	}
-	rep, err := s.Cycle(ctx)
+	// Runs that were under way go on while the sources are read.
+	if err := s.queue.Start(ctx, s.Engine.Handle, workers); err != nil {
+		return Report{}, err
+	}
+	rep, err := s.lead(ctx, true, s.Cycle)
 	if err != nil {
 		return rep, err
 	}
-	if err := s.queue.Start(ctx, s.Engine.Handle, workers); err != nil {
-		return rep, err
-	}
-	if err := s.waitIdle(ctx); err != nil {
+	if err := s.planTheRest(ctx, &rep); err != nil {
 		return rep, err
 	}
 	if err := s.queue.Stop(ctx); err != nil {
@@ -110,6 +119,36 @@ func (s *Server) UntilIdle(ctx context.Context) (Report, error) {
 	}
 	rep.Open, err = s.openExceptions(ctx)
 	return rep, err
+}
+
+// rounds is how often what runs left behind is planned: a move that waited
+// for a run to end, access that landed after its holder left.
+const rounds = 4
+
+// planTheRest waits until nothing goes on, and plans what that brought up.
+func (s *Server) planTheRest(ctx context.Context, rep *Report) error {
+	for range rounds {
+		if err := s.waitIdle(ctx); err != nil {
+			return err
+		}
+		roster, err := s.people(ctx)
+		if err != nil {
+			return err
+		}
+		more, err := s.lead(ctx, true, func(ctx context.Context) (Report, error) {
+			planned, err := s.Engine.PlanAll(ctx, roster)
+			return Report{Planned: planned}, err
+		})
+		if err != nil {
+			return err
+		}
+		more.Planned = slices.DeleteFunc(more.Planned, func(p engine.Simulation) bool { return len(p.Plans)+len(p.Refused) == 0 })
+		if len(more.Planned) == 0 {
+			return nil
+		}
+		rep.Planned = append(rep.Planned, more.Planned...)
+	}
+	return s.waitIdle(ctx)
 }
 
 // workers is how many segments a process works on at a time.
@@ -127,7 +166,7 @@ func (s *Server) Serve(ctx context.Context, every time.Duration) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if _, err := s.Cycle(ctx); err != nil && ctx.Err() == nil {
+		if _, err := s.lead(ctx, false, s.Cycle); err != nil && ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "a cycle failed; the next one tries again", slog.Any("err", err))
 		}
 		select {

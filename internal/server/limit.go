@@ -32,21 +32,31 @@ func (s *Server) limiter() engine.Limiter {
 	if db, dialect := s.store.Writer(); dialect == "postgres" {
 		return &sharedLimit{db: db, rates: rates}
 	}
-	local := localLimit{}
-	for name, r := range rates {
-		local[name] = rate.NewLimiter(rate.Limit(r), max(1, int(r)))
-	}
-	return local
+	return newLocalLimit(s.Now, rates)
 }
 
-type localLimit map[onus.SystemName]*rate.Limiter
+// localLimit allows a second's worth of requests at once, and then spaces them.
+type localLimit struct {
+	now    func() time.Time
+	limits map[onus.SystemName]*rate.Limiter
+}
 
-// Wait returns when one more request may be made.
-func (l localLimit) Wait(ctx context.Context, system onus.SystemName) error {
-	if l[system] == nil {
-		return nil
+func newLocalLimit(now func() time.Time, rates map[onus.SystemName]float64) localLimit {
+	l := localLimit{now: now, limits: map[onus.SystemName]*rate.Limiter{}}
+	for name, r := range rates {
+		l.limits[name] = rate.NewLimiter(rate.Limit(r), max(1, int(r)))
 	}
-	return l[system].Wait(ctx)
+	return l
+}
+
+// Reserve gives how long to wait before one more request may be made.
+func (l localLimit) Reserve(_ context.Context, system onus.SystemName) (time.Duration, error) {
+	limit := l.limits[system]
+	if limit == nil {
+		return 0, nil
+	}
+	now := l.now()
+	return limit.ReserveN(now, 1).DelayFrom(now), nil
 }
 
 // sharedLimit spaces the requests of all processes evenly (the generic cell
@@ -61,27 +71,17 @@ INSERT INTO rate_limit AS r (system, next) VALUES ($1, clock_timestamp() + make_
 ON CONFLICT (system) DO UPDATE SET next = greatest(r.next, clock_timestamp()) + make_interval(secs => $2)
 RETURNING extract(epoch FROM next - make_interval(secs => $2) - clock_timestamp())::float8`
 
-// Wait returns when one more request may be made.
-func (l *sharedLimit) Wait(ctx context.Context, system onus.SystemName) error {
+// Reserve gives how long to wait before one more request may be made.
+func (l *sharedLimit) Reserve(ctx context.Context, system onus.SystemName) (time.Duration, error) {
 	r := l.rates[system]
 	if r == 0 {
-		return nil
+		return 0, nil
 	}
 	var wait float64
 	if err := l.db.QueryRowContext(ctx, nextMoment, string(system), 1/r).Scan(&wait); err != nil {
-		return fmt.Errorf("wait for the rate limit of %s: %w", system, err)
+		return 0, fmt.Errorf("wait for the rate limit of %s: %w", system, err)
 	}
-	if wait <= 0 {
-		return nil
-	}
-	t := time.NewTimer(time.Duration(wait * float64(time.Second)))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return time.Duration(max(0, wait) * float64(time.Second)), nil
 }
 
 // makeRateTable makes the row store of sharedLimit. Rates are no state that

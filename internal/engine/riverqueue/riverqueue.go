@@ -23,7 +23,7 @@ import (
 // How long one job may take, and when a job of a dead process is given to
 // another: a run's rows say where it stands, so both may be short.
 const (
-	jobTimeout  = 20 * time.Second
+	jobTimeout  = engine.SegmentTime
 	rescueAfter = 30 * time.Second
 	pollEvery   = 25 * time.Millisecond
 )
