@@ -7,25 +7,44 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/onus-id/onus/internal/server"
 )
 
-// What README says that a command prints, it prints: every command of its
+// What a page says that a command prints, it prints: every command of its
 // console blocks is run, in order, in one folder. A line … stands for any
 // number of lines.
-func TestReadmeTellsTheTruth(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	steps := consoleSteps(string(readme))
-	if len(steps) < 10 {
-		t.Fatalf("README has %d commands; something is wrong with how they are found", len(steps))
-	}
-	dir := t.TempDir()
-	bin := filepath.Join(dir, "bin", "onus")
+func TestPagesTellTheTruth(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "onus")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
+	}
+	for page, commands := range map[string]int{"README.md": 10, "docs/operating.md": 5} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(page)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			steps := consoleSteps(string(text))
+			if len(steps) < commands {
+				t.Fatalf("it has %d commands; something is wrong with how they are found", len(steps))
+			}
+			follow(t, bin, steps)
+		})
+	}
+}
+
+func follow(t *testing.T, onus string, steps []step) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(onus, filepath.Join(dir, "bin", "onus")); err != nil {
+		t.Fatal(err)
 	}
 	for _, s := range steps {
 		command := s.command
@@ -40,18 +59,19 @@ func TestReadmeTellsTheTruth(t *testing.T) {
 		}
 		sh := exec.CommandContext(t.Context(), "sh", "-c", command)
 		sh.Dir = dir
+		sh.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
 		out, err := sh.CombinedOutput()
 		if err != nil && !strings.Contains(command, "plan") { // which ends with 2 when there are changes
 			t.Fatalf("$ %s\n%v\n%s", s.command, err, out)
 		}
 		got, want := printed(string(out)), printed(strings.Join(s.prints, "\n"))
 		if !matches(want, got) {
-			t.Fatalf("$ %s prints\n%s\nand README says\n%s", s.command, out, strings.Join(s.prints, "\n"))
+			t.Fatalf("$ %s prints\n%s\nand the page says\n%s", s.command, out, strings.Join(s.prints, "\n"))
 		}
 	}
 }
 
-// A step is a command, and what README says that it prints.
+// A step is a command, and what the page says that it prints.
 type step struct {
 	command string
 	prints  []string
@@ -137,6 +157,44 @@ func TestElidedLinesMatchAnything(t *testing.T) {
 	} {
 		if got := matches(printed(c.want), printed(c.got)); got != c.ok {
 			t.Errorf("%q against %q: %t", c.got, c.want, got)
+		}
+	}
+}
+
+// The folder that docs/definitions.md shows piece by piece has no fault, and
+// its tests pass.
+func TestTheGuidesDefinitionsWork(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "definitions.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	blocks := regexp.MustCompile("(?s)```(?:yaml|csv)\n# ([^\n]+)\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	for _, b := range blocks {
+		name := filepath.Join(dir, filepath.FromSlash(b[1]))
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(b[2]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(blocks) < 8 {
+		t.Fatalf("the page has %d files; something is wrong with how they are found", len(blocks))
+	}
+	if _, err := server.Check(t.Context(), dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	results, err := server.Test(t.Context(), dir, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(results) < 4 {
+		t.Errorf("%d tests were run", len(results))
+	}
+	for _, r := range results {
+		if !r.Passed() {
+			t.Errorf("%s:%d: %s: %v", r.File, r.Line, r.Case, r.Problems)
 		}
 	}
 }

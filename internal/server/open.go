@@ -77,7 +77,7 @@ func openFeed(dir string, src *flow.Source) (source.Source, error) {
 // located makes the paths among settings relative to the definitions.
 func located(dir string, settings map[string]string) map[string]string {
 	out := maps.Clone(settings)
-	paths := []string{"path", "ca_file"}
+	paths := []string{"path", "ca", "ca_file"}
 	if out["driver"] == "sqlite" && !strings.HasPrefix(out["dsn"], "file:") {
 		paths = append(paths, "dsn")
 	}
