@@ -43,10 +43,14 @@ var house = []room{
 	{"internal/engine/riverqueue", "onus internal/store internal/engine"},
 	{"internal/attribution", "onus ledger internal/flow/expr internal/flow internal/planning internal/store"},
 
+	{"internal/trail", "onus ledger internal/store internal/attribution"},
+	{"internal/export", "onus ledger internal/trail"},
+	{"internal/access", "onus ledger internal/store"},
+
 	{"internal/server", "onus ledger connector connector/ldap connector/postgres connector/scim connector/sqlapp " +
 		"source source/csv source/sql internal/flow/expr internal/flow internal/flow/starter internal/planning internal/flowtest internal/reconcile " +
 		"internal/store internal/store/sqlstore internal/store/sqlite internal/store/postgres " +
-		"internal/intake internal/engine internal/engine/riverqueue internal/attribution"},
+		"internal/intake internal/engine internal/engine/riverqueue internal/attribution internal/trail internal/export internal/access"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},
@@ -57,7 +61,7 @@ var house = []room{
 	{"internal/bench", "onus connector"},
 
 	{"internal/cli", "onus ledger internal/flow internal/flow/schema internal/flow/starter internal/planning internal/flowtest " +
-		"internal/engine internal/attribution internal/server internal/demo"},
+		"internal/engine internal/attribution internal/trail internal/server internal/demo"},
 	{"cmd/onus", "internal/cli"},
 }
 

@@ -288,7 +288,7 @@ func chain(ctx context.Context, r store.Reader, event string) ([]Link, error) {
 			if err != nil {
 				return nil, fmt.Errorf("ledger entry %d: %w", entry.Index, err)
 			}
-			links = append(links, Link{Index: entry.Index, Event: ev.ID, Time: ev.Time, Type: string(ev.Type), Says: says(ev, entry.Body)})
+			links = append(links, Link{Index: entry.Index, Event: ev.ID, Time: ev.Time, Type: string(ev.Type), Says: Says(ev, entry.Body)})
 			next, found = ev.Cause, true
 		}
 		if !found {

@@ -12,9 +12,9 @@ import (
 	"github.com/onus-id/onus/ledger"
 )
 
-// says puts one ledger entry into words, from the state that it left. A body
+// Says puts one ledger entry into words, from the state that it left. A body
 // that was erased is said to be.
-func says(ev ledger.Event, body []byte) string {
+func Says(ev ledger.Event, body []byte) string {
 	if body == nil {
 		return fmt.Sprintf("%s %s (its data was erased)", ev.Object.Kind, ev.Object.ID)
 	}
@@ -59,6 +59,8 @@ func says(ev ledger.Event, body []byte) string {
 		})
 	case store.Exceptions.Name:
 		return in(body, func(v onus.Exception) string { return fmt.Sprintf("exception %s (%s): %s", v.ID, v.State, v.Message) })
+	case store.Erasures.Name:
+		return in(body, func(v store.Erasure) string { return fmt.Sprintf("erasure of %s is %s: %s", v.Subject, v.State, v.Reason) })
 	default:
 		return ev.Object.Kind + " " + ev.Object.ID
 	}

@@ -70,7 +70,11 @@ func OpenStore(ctx context.Context, o Options) (store.Store, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	opts := sqlstore.Options{Signer: signer, Origin: Origin, Now: o.Now}
+	master, err := loadMaster(o.Data)
+	if err != nil {
+		return nil, "", err
+	}
+	opts := sqlstore.Options{Signer: signer, Origin: Origin, Now: o.Now, Master: master}
 	var st store.Store
 	switch {
 	case o.Store == "":

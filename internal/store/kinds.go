@@ -219,6 +219,7 @@ var (
 			}
 			return keys
 		},
+		Subject: func(v onus.Run) string { return string(v.Identity) },
 	}
 	Changes = Kind[onus.Change]{
 		Name: "change", ID: func(v onus.Change) string { return string(v.ID) },
@@ -256,7 +257,7 @@ var kinds = map[string]interface {
 	Reads.Name: Reads, Records.Name: Records, Identities.Name: Identities, Accounts.Name: Accounts,
 	Grants.Name: Grants, Occasions.Name: Occasions, Plans.Name: Plans, Batches.Name: Batches, Runs.Name: Runs,
 	Changes.Name: Changes, Exceptions.Name: Exceptions, WorkflowVersions.Name: WorkflowVersions,
-	DefinitionSets.Name: DefinitionSets,
+	DefinitionSets.Name: DefinitionSets, Erasures.Name: Erasures,
 }
 
 // RecordID is the id of a source's record.
