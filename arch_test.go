@@ -38,6 +38,11 @@ var house = []room{
 	{"internal/store/sqlite", "onus ledger internal/store internal/store/sqlstore"},
 	{"internal/store/postgres", "onus ledger internal/store internal/store/sqlstore"},
 
+	{"internal/durable", "onus"},
+	{"internal/signer", "onus ledger internal/durable"},
+	{"internal/witness", "onus ledger internal/durable"},
+	{"internal/publish", "onus ledger internal/durable internal/store internal/witness"},
+
 	{"internal/intake", "onus ledger source internal/flow/expr internal/flow internal/store"},
 	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/intake"},
 	{"internal/engine/riverqueue", "onus internal/store internal/engine"},
@@ -50,7 +55,7 @@ var house = []room{
 	{"internal/server", "onus ledger connector connector/ldap connector/postgres connector/scim connector/sqlapp " +
 		"source source/csv source/sql internal/flow/expr internal/flow internal/flow/starter internal/planning internal/flowtest internal/reconcile " +
 		"internal/store internal/store/sqlstore internal/store/sqlite internal/store/postgres " +
-		"internal/intake internal/engine internal/engine/riverqueue internal/attribution internal/trail internal/export internal/access"},
+		"internal/intake internal/engine internal/engine/riverqueue internal/attribution internal/trail internal/export internal/access internal/durable internal/signer internal/witness internal/publish"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},
@@ -61,8 +66,9 @@ var house = []room{
 	{"internal/bench", "onus connector"},
 
 	{"internal/cli", "onus ledger internal/flow internal/flow/schema internal/flow/starter internal/planning internal/flowtest " +
-		"internal/engine internal/attribution internal/trail internal/server internal/demo"},
+		"internal/engine internal/attribution internal/trail internal/server internal/demo internal/durable internal/signer internal/witness"},
 	{"cmd/onus", "internal/cli"},
+	{"cmd/onus-verify", "ledger"},
 }
 
 // What test files may import: everything that the package under test reaches,
@@ -73,6 +79,7 @@ var (
 	testsMayAlso = map[string]string{
 		"internal/engine":            "internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv",
 		"internal/engine/riverqueue": "internal/store/sqlite internal/store/postgres",
+		"internal/publish":           "internal/store/sqlite internal/signer",
 		"internal/attribution":       "internal/engine internal/engine/riverqueue internal/store/sqlite source/csv",
 		"internal/intake":            "source/csv internal/store/sqlite",
 		"internal/demo/company":      "source/csv internal/intake internal/planning internal/store/sqlite connector/ldap connector/postgres connector/scim connector/sqlapp",

@@ -182,6 +182,11 @@ var Types = map[Type]Meaning{
 		Notes: map[string]string{"state": "how it was closed"},
 	},
 
+	EpochBegan: {
+		When: "the ledger goes on as another log, from where a restored backup had ended", Actor: "the person who decided it", Owner: "the person who decided it",
+		Notes: map[string]string{"former": "the signed checkpoint that was published last before it"},
+	},
+
 	ErasureRequested: {
 		When: "somebody asked that a person's data be erased, by the subject's ID", Actor: "the person who asked", Owner: "the person who asked",
 		Object: "erasure", Notes: map[string]string{"subject": "the ID of whose data it is"},

@@ -58,6 +58,8 @@ const (
 	ExceptionClimbed Type = "exception.climbed"
 	ExceptionClosed  Type = "exception.closed"
 
+	EpochBegan Type = "epoch.began"
+
 	ErasureRequested Type = "erasure.requested"
 	ErasureRefused   Type = "erasure.refused"
 	ErasureCarried   Type = "erasure.carried"

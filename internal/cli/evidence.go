@@ -94,8 +94,9 @@ func (e *env) verifyCmd() *cobra.Command {
 		Example: "  onus verify ledger\n  onus verify state",
 	})
 	cmd.AddCommand(
-		e.verify("ledger", "Recompute every leaf and the root, and check the signed checkpoint", (*server.Books).VerifyLedger),
-		e.verify("state", "Replay the ledger and compare every row of the state with it", (*server.Books).VerifyState))
+		e.verifyLedger(),
+		e.verify("state", "Replay the ledger and compare every row of the state with it", (*server.Books).VerifyState),
+		e.verifyReceipt(), e.verifyCompleteness())
 	return cmd
 }
 

@@ -160,6 +160,10 @@ func (e *Engine) carryOut(ctx context.Context, l *live, i int, c onus.Change, fo
 		want.Version = c.Before.Version
 	}
 	if c.State == onus.ChangeIntended {
+		if err := e.witnessed(ctx); err != nil {
+			out, _, err := e.troubled(ctx, l, i, c, err, "wait for the ledger's witnesses", found)
+			return out, err
+		}
 		if mustLook {
 			if err := e.claim(ctx, l, i, found); err != nil {
 				return outcome{}, err
@@ -200,6 +204,19 @@ func (e *Engine) carryOut(ctx context.Context, l *live, i int, c onus.Change, fo
 		}
 	}
 	return e.readBack(ctx, l, i, c, conn, want, found)
+}
+
+// witnessed waits until the intent is out of our own reach to change. What
+// hinders that is for a while like a system that cannot be reached.
+func (e *Engine) witnessed(ctx context.Context) error {
+	if e.Witnessed == nil {
+		return nil
+	}
+	err := e.Witnessed(ctx)
+	if err == nil {
+		return nil
+	}
+	return &connector.Error{Kind: connector.Transient, Message: plain(err), Err: err}
 }
 
 // endsSessions says whether live sessions go with a change.

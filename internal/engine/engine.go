@@ -33,6 +33,11 @@ type Config struct {
 	Sleep func(ctx context.Context, d time.Duration) error // returns ctx's error when it ends first
 	Retry Retry
 
+	// Witnessed returns when the ledger, with the intents that were committed,
+	// is witnessed as its policy asks; until then no system is touched. Nil:
+	// no witness is needed.
+	Witnessed func(ctx context.Context) error
+
 	// Progress is told what long work is doing; nil: nobody wants to know.
 	Progress func(format string, args ...any)
 }

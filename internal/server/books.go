@@ -21,6 +21,7 @@ import (
 type Books struct {
 	store    store.Store
 	verifier string
+	data     string
 	now      func() time.Time
 	progress func(string, ...any)
 }
@@ -28,7 +29,8 @@ type Books struct {
 // Kept says whether a data folder keeps anything. A mistyped folder must not
 // look like one in which all is well.
 func Kept(data string) error {
-	if _, err := os.Stat(filepath.Join(data, keyFile)); err != nil {
+	_, err := os.Stat(filepath.Join(data, keyFile))
+	if _, settled := os.Stat(filepath.Join(data, ledgerFile)); err != nil && settled != nil {
 		return onus.Errorf(onus.NotFound, "name it with --data; onus run makes it", "%s keeps nothing of Onus", data)
 	}
 	return nil
@@ -46,12 +48,12 @@ func OpenBooks(ctx context.Context, o Options) (*Books, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, ...any) {}
 	}
-	return &Books{store: st, verifier: verifier, now: o.Now, progress: o.Progress}, nil
+	return &Books{store: st, verifier: verifier, data: o.Data, now: o.Now, progress: o.Progress}, nil
 }
 
 // Books looks at what a server keeps.
 func (s *Server) Books() *Books {
-	return &Books{store: s.store, verifier: s.Verifier, now: s.Now, progress: s.Progress}
+	return &Books{store: s.store, verifier: s.Verifier, data: s.Data, now: s.Now, progress: s.Progress}
 }
 
 // Close lets go of the store.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/onus-id/onus"
@@ -114,6 +115,7 @@ func (s *Server) UntilIdle(ctx context.Context) (Report, error) {
 	if err := s.queue.Stop(ctx); err != nil {
 		return rep, err
 	}
+	s.publishNow(ctx)
 	if rep.Runs, err = s.runsByState(ctx, began); err != nil {
 		return rep, err
 	}
@@ -163,6 +165,11 @@ func (s *Server) Serve(ctx context.Context, every time.Duration) error {
 	if err := s.queue.Start(ctx, s.Engine.Handle, workers); err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	var publishing sync.WaitGroup
+	publishing.Go(func() { s.publishEvery(ctx, time.Second) })
+	defer publishing.Wait()
+	defer stop()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {

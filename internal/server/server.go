@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,11 +19,11 @@ import (
 	"github.com/onus-id/onus/internal/engine/riverqueue"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/intake"
+	"github.com/onus-id/onus/internal/publish"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/internal/store/postgres"
 	"github.com/onus-id/onus/internal/store/sqlite"
 	"github.com/onus-id/onus/internal/store/sqlstore"
-	"github.com/onus-id/onus/ledger"
 	"github.com/onus-id/onus/source"
 )
 
@@ -53,6 +52,8 @@ type Server struct {
 	intake *intake.Intake
 	feeds  map[onus.SourceName]source.Source
 	conns  map[onus.SystemName]connector.Connector
+
+	publisher *publish.Publisher // nil: the ledger is not published
 }
 
 // keyFile is the log's private key, in the data folder.
@@ -66,7 +67,16 @@ func OpenStore(ctx context.Context, o Options) (store.Store, string, error) {
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return nil, "", onus.Errorf(onus.Invalid, "name a folder that can be written with --data", "make the data folder: %w", err)
 	}
-	signer, verifier, err := ledger.LoadOrCreateKey(filepath.Join(o.Data, keyFile), Origin)
+	ls, err := ReadLedgerSettings(o.Data)
+	if err != nil {
+		return nil, "", err
+	}
+	return openStoreAs(ctx, o, ls)
+}
+
+// openStoreAs opens the store with a ledger of these settings.
+func openStoreAs(ctx context.Context, o Options, ls LedgerSettings) (store.Store, string, error) {
+	key, err := ls.open(o.Data)
 	if err != nil {
 		return nil, "", err
 	}
@@ -74,7 +84,7 @@ func OpenStore(ctx context.Context, o Options) (store.Store, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	opts := sqlstore.Options{Signer: signer, Origin: Origin, Now: o.Now, Master: master}
+	opts := sqlstore.Options{Signer: key.signer, Origin: ls.Origin, Now: o.Now, Master: master, Late: key.late}
 	var st store.Store
 	switch {
 	case o.Store == "":
@@ -86,7 +96,7 @@ func OpenStore(ctx context.Context, o Options) (store.Store, string, error) {
 	default:
 		err = onus.Errorf(onus.Invalid, "leave --store away for SQLite, or give postgres://…", "there is no store of the kind %q", o.Store)
 	}
-	return st, verifier, err
+	return st, key.vkey, err
 }
 
 // Open puts a server together. What it was given to do with the definitions
@@ -121,6 +131,9 @@ func (s *Server) assemble(ctx context.Context, draft *flow.Draft) (err error) {
 	if s.Program, err = s.check(ctx, draft); err != nil {
 		return err
 	}
+	if err := s.openLedger(ctx); err != nil {
+		return err
+	}
 	if s.feeds, err = openFeeds(s.Dir, s.Program); err != nil {
 		return err
 	}
@@ -137,7 +150,7 @@ func (s *Server) assemble(ctx context.Context, draft *flow.Draft) (err error) {
 	}
 	s.intake = &intake.Intake{Store: s.store, Now: s.Now}
 	s.Engine, err = engine.New(engine.Config{
-		Store: s.store, Program: s.Program, Systems: s.conns, Feeds: s.feeds, Queue: s.queue, Limit: s.limiter(),
+		Store: s.store, Program: s.Program, Systems: s.conns, Feeds: s.feeds, Queue: s.queue, Limit: s.limiter(), Witnessed: s.witnessed,
 		Log: s.Log, Now: s.Now, Retry: s.Retry, Progress: s.Progress,
 	})
 	return err

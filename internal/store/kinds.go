@@ -257,7 +257,7 @@ var kinds = map[string]interface {
 	Reads.Name: Reads, Records.Name: Records, Identities.Name: Identities, Accounts.Name: Accounts,
 	Grants.Name: Grants, Occasions.Name: Occasions, Plans.Name: Plans, Batches.Name: Batches, Runs.Name: Runs,
 	Changes.Name: Changes, Exceptions.Name: Exceptions, WorkflowVersions.Name: WorkflowVersions,
-	DefinitionSets.Name: DefinitionSets, Erasures.Name: Erasures,
+	DefinitionSets.Name: DefinitionSets, Erasures.Name: Erasures, Epochs.Name: Epochs,
 }
 
 // RecordID is the id of a source's record.
