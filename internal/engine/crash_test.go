@@ -17,11 +17,16 @@ import (
 // new process would, brings the system to the same end, without a double
 // effect.
 func TestEveryUpdateLostOnceEndsTheSame(t *testing.T) {
-	want := life(t, func(*world) {})
+	onEveryStore(t, func(t *testing.T, fresh func(*testing.T) *world) { everyUpdateLostOnce(t, fresh) })
+}
+
+func everyUpdateLostOnce(t *testing.T, fresh func(*testing.T) *world) {
+	t.Helper()
+	want := life(t, fresh, func(*world) {})
 	for _, after := range []bool{false, true} {
 		for n := 1; ; n++ {
 			name := fmt.Sprintf("update %d, persisted %v", n, after)
-			got := life(t, func(w *world) {
+			got := life(t, fresh, func(w *world) {
 				b := &brokenStore{Store: w.store, failFrom: n, once: true, after: after}
 				w.engine(b)
 				w.broken = b
@@ -46,9 +51,9 @@ type lived struct {
 
 // life takes ana from joining over moving to leaving. Work that fails is
 // taken up by a new engine, which knows only what the store knows.
-func life(t *testing.T, harm func(*world)) lived {
+func life(t *testing.T, fresh func(*testing.T) *world, harm func(*world)) lived {
 	t.Helper()
-	w := newWorld(t)
+	w := fresh(t)
 	healthy := w.store
 	harm(w)
 	for _, o := range []struct {

@@ -12,7 +12,7 @@ import (
 
 // SegmentTime bounds one segment: a queue must end its context by then, so
 // that no process is at work on a change longer than its lease.
-const SegmentTime = 20 * time.Second
+const SegmentTime = 15 * time.Second
 
 // leaseTime is how long after an intent nobody else takes the change up:
 // longer than its process can be at work on it, clocks apart a little.

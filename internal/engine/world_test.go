@@ -15,7 +15,9 @@ import (
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/flow/expr"
+	"github.com/onus-id/onus/internal/rig"
 	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/internal/store/postgres"
 	"github.com/onus-id/onus/internal/store/sqlite"
 	"github.com/onus-id/onus/ledger"
 )
@@ -62,7 +64,35 @@ func (r roster) Person(key string) (onus.Attributes, bool) {
 	return onus.Attributes{"mail": m.Mail}, ok && m.Active
 }
 
+// newWorld keeps its books in SQLite.
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldOn(t, func(o sqlite.Options) (store.Store, error) { return sqlite.Open(t.Context(), t.TempDir(), o) })
+}
+
+// onEveryStore proves something on SQLite and on a real PostgreSQL.
+func onEveryStore(t *testing.T, prove func(t *testing.T, fresh func(*testing.T) *world)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { prove(t, newWorld) })
+	t.Run("postgres", func(t *testing.T) { prove(t, onPostgres(t)) })
+}
+
+// onPostgres gives worlds that keep their books in a real PostgreSQL, where
+// several processes may be at work at once.
+func onPostgres(t *testing.T) func(*testing.T) *world {
+	t.Helper()
+	server := rig.NeedPostgres(t, true)
+	return func(t *testing.T) *world {
+		t.Helper()
+		url, err := server.NewDatabase(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return newWorldOn(t, func(o sqlite.Options) (store.Store, error) { return postgres.Open(t.Context(), url, o) })
+	}
+}
+
+func newWorldOn(t *testing.T, books func(sqlite.Options) (store.Store, error)) *world {
 	t.Helper()
 	w := &world{T: t, clock: monday, roster: roster{}}
 	for _, mail := range []string{priya, mara, ruth, ingrid, dana, sol, omar, ciso} {
@@ -71,18 +101,17 @@ func newWorld(t *testing.T) *world {
 	w.dir = connectortest.NewFaulty("dir", "group:staff", "group:finance", "role:write").Clock(w.now)
 	w.systems = map[onus.SystemName]*connectortest.Faulty{"dir": w.dir}
 	w.program = company(t)
-	w.open()
+	w.open(books)
 	return w
 }
 
 // open opens the store and an engine on it, as a new process would.
-func (w *world) open() {
+func (w *world) open(books func(sqlite.Options) (store.Store, error)) {
 	w.Helper()
-	folder := w.TempDir()
-	key, verifier, err := ledger.LoadOrCreateKey(folder+"/log.key", "test.log")
+	key, verifier, err := ledger.LoadOrCreateKey(w.TempDir()+"/log.key", "test.log")
 	w.must(err)
 	w.verifier = verifier
-	w.store, err = sqlite.Open(w.Context(), folder, sqlite.Options{Signer: key, Now: w.now})
+	w.store, err = books(sqlite.Options{Signer: key, Now: w.now})
 	w.must(err)
 	w.Cleanup(func() { w.store.Close() })
 	w.engine(w.store)

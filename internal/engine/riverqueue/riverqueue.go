@@ -21,10 +21,11 @@ import (
 )
 
 // How long one job may take, and when a job of a dead process is given to
-// another: a run's rows say where it stands, so both may be short.
+// another: a run's rows say where it stands, so both may be short. River looks
+// for such jobs every half minute, so that one is rescued within a minute.
 const (
 	jobTimeout  = engine.SegmentTime
-	rescueAfter = 30 * time.Second
+	rescueAfter = jobTimeout + 5*time.Second
 	pollEvery   = 25 * time.Millisecond
 )
 
