@@ -122,21 +122,38 @@ func (e *Engine) past(ctx context.Context, r store.Reader, wf *flow.Workflow, no
 			return sum
 		}
 	}
-	owner := wf.Bounds.Owner
-	past := planning.Past(bounds(wf.Bounds), whole, earlier("at", string(wf.Name)+"/", func(b onus.Batch) onus.Measure { return b.Measure }))
+	total := func(b onus.Batch) onus.Measure { return b.Measure }
+	past := planning.Past(bounds(wf.Bounds), whole, earlier("at", string(wf.Name)+"/", total))
+	owner := ""
+	if len(past) > 0 {
+		owner = wf.Bounds.Owner
+	}
+	// Who is asked is the owner of the bound that is past: the workflow's
+	// first, then the source's, then a system's.
+	add := func(where string, over []string, whose string) {
+		for _, p := range over {
+			past = append(past, where+": "+p)
+		}
+		if len(over) > 0 && owner == "" {
+			owner = whose
+		}
+	}
+	if src := e.Program.Sources[wf.Source]; src != nil {
+		of := func(b onus.Batch) onus.Measure {
+			if from := e.Program.Workflows[b.Workflow]; from == nil || from.Source != src.Name {
+				return onus.Measure{}
+			}
+			return b.Measure
+		}
+		add("because of "+string(src.Name), planning.Past(bounds(src.Bounds), whole, earlier("time", "", of)), src.Bounds.Owner)
+	}
 	for _, name := range slices.Sorted(maps.Keys(systems)) {
-		m, sys := systems[name], e.Program.Systems[name]
+		sys := e.Program.Systems[name]
 		if sys == nil {
 			continue
 		}
 		of := func(b onus.Batch) onus.Measure { return b.Systems[name] }
-		over := planning.Past(bounds(sys.Bounds), m, earlier("time", "", of))
-		for _, p := range over {
-			past = append(past, "on "+string(name)+": "+p)
-		}
-		if len(over) > 0 && owner == "" {
-			owner = sys.Bounds.Owner
-		}
+		add("on "+string(name), planning.Past(bounds(sys.Bounds), systems[name], earlier("time", "", of)), sys.Bounds.Owner)
 	}
 	if owner == "" {
 		owner = wf.Controls.Exceptions

@@ -21,6 +21,7 @@ func (c *compiler) source(s *sourceShape) {
 	c.person(s.Deputy, "deputy of "+s.noun())
 	src.Route = c.ownRoute(s.Route, s.place, s.noun(), s.Owner, s.Deputy)
 	src.Settings, src.Secrets = c.settings(&s.Settings, &s.Secrets)
+	src.Bounds = c.bounds(s.Bounds, s.Owner)
 	c.driver(s)
 	if s.MinPercent.there() && !s.MinPercent.bad {
 		src.MinPercent = s.MinPercent.value

@@ -62,6 +62,7 @@ type Source struct {
 	MinPercent int           // of the last good read's rows; fewer hold the read; default 80
 	Schema     Schema
 	Match      []MatchRule // record → identity, in order
+	Bounds     Bounds      // over all workflows that read it
 }
 
 // A Secret is a reference, never a value.

@@ -44,6 +44,7 @@ type sourceShape struct {
 	Roles      rolesShape            `yaml:"roles" want:"required" doc:"which attribute plays which part"`
 	Moves      []text                `yaml:"moves" doc:"attributes whose change is a move; any other is a change"`
 	Match      []sourceMatchShape    `yaml:"match" doc:"rules that find the identity of a new record, in order"`
+	Bounds     boundsShape           `yaml:"bounds" doc:"how much all workflows together may do in one go because of it"`
 }
 
 func (s sourceShape) noun() string { return nounNamed("source", s.Name) }
