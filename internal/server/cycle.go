@@ -187,11 +187,14 @@ func (s *Server) Serve(ctx context.Context, every time.Duration) error {
 // soon is how far ahead a run may wait for the work to count as going on.
 const soon = time.Minute
 
+// still is for how long nothing may move before every run is woken up again.
+const still = 10 * time.Second
+
 // waitIdle waits until no run is ready and none wakes up soon.
 func (s *Server) waitIdle(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	last := -1
+	last, moved := -1, s.Now()
 	for {
 		n, err := s.busy(ctx)
 		if err != nil {
@@ -202,7 +205,13 @@ func (s *Server) waitIdle(ctx context.Context) error {
 		}
 		if n != last {
 			s.Progress("%d runs under way", n)
-			last = n
+			last, moved = n, s.Now()
+		}
+		if s.Now().Sub(moved) > still { // another process may have died with them
+			if err := s.Engine.WakeInterrupted(ctx); err != nil {
+				return err
+			}
+			moved = s.Now()
 		}
 		select {
 		case <-ctx.Done():

@@ -4,43 +4,57 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/onus-id/onus/internal/store"
 )
 
-// cycleLock is the advisory lock of the process that looks and plans, "onus"
-// and a number after those of the store.
-const cycleLock = 0x6f6e7573_00000011
+// The advisory locks of the processes that share a PostgreSQL store: "onus"
+// and a number after those of the store itself.
+const (
+	cycleLock   = 0x6f6e7573_00000011 // to read the sources and plan
+	prepareLock = 0x6f6e7573_00000012 // to make tables
+)
 
-// lead does what one process may do at a time: of all that share a PostgreSQL
-// store one reads the sources and plans. Whoever finds another at it waits
-// for its turn or, in a process that looks again soon anyhow, leaves it. A
-// process that dies leaves the lead with its connection.
+// lead does what one process may do at a time: of all that share a store one
+// reads the sources and plans. Whoever finds another at it waits for its turn
+// or, in a process that looks again soon anyhow, leaves it.
 func (s *Server) lead(ctx context.Context, wait bool, do func(context.Context) (Report, error)) (rep Report, err error) {
-	db, dialect := s.store.Writer()
+	err = oneAtATime(ctx, s.store, cycleLock, wait, func() error {
+		rep, err = do(ctx)
+		return err
+	})
+	return rep, err
+}
+
+// oneAtATime keeps processes from doing the same at once. One that dies
+// leaves its lock with its connection.
+func oneAtATime(ctx context.Context, st store.Store, lock int64, wait bool, do func() error) (err error) {
+	db, dialect := st.Writer()
 	if dialect != "postgres" {
-		return do(ctx)
+		return do() // there are no others
 	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return rep, fmt.Errorf("ask to be the one that plans: %w", err)
+		return fmt.Errorf("wait for the other processes: %w", err)
 	}
 	defer conn.Close()
 	ours := true
 	if wait {
-		_, err = conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, int64(cycleLock))
+		_, err = conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, lock)
 	} else {
-		err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, int64(cycleLock)).Scan(&ours)
+		err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, lock).Scan(&ours)
 	}
 	if err != nil {
-		return rep, fmt.Errorf("ask to be the one that plans: %w", err)
+		return fmt.Errorf("wait for the other processes: %w", err)
 	}
 	if !ours {
-		return rep, nil
+		return nil
 	}
 	defer func() {
-		_, unlock := conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(cycleLock))
+		_, unlock := conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, lock)
 		if unlock != nil {
-			err = errors.Join(err, fmt.Errorf("give up being the one that plans: %w", unlock))
+			err = errors.Join(err, fmt.Errorf("let the other processes go on: %w", unlock))
 		}
 	}()
-	return do(ctx)
+	return do()
 }

@@ -140,12 +140,16 @@ func (s *Server) assemble(ctx context.Context, draft *flow.Draft) (err error) {
 	if s.conns, err = openConnectors(s.Dir, s.Program); err != nil {
 		return err
 	}
-	if db, dialect := s.store.Writer(); dialect == "postgres" {
-		if err := makeRateTable(ctx, db); err != nil {
-			return err
+	err = oneAtATime(ctx, s.store, prepareLock, true, func() (err error) {
+		if db, dialect := s.store.Writer(); dialect == "postgres" {
+			if err := makeRateTable(ctx, db); err != nil {
+				return err
+			}
 		}
-	}
-	if s.queue, err = riverqueue.Open(ctx, s.store, s.Log); err != nil {
+		s.queue, err = riverqueue.Open(ctx, s.store, s.Log)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	s.intake = &intake.Intake{Store: s.store, Now: s.Now}
