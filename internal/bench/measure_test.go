@@ -10,6 +10,13 @@ import (
 	"time"
 )
 
+// How much of the machine others may use in a round: nothing but noise where
+// all work is in this process, and anything where a server works for us.
+const (
+	alone      = 0.2
+	withServer = 1.0
+)
+
 // rounds is how often a figure and its floor take turns.
 const rounds = 5
 
@@ -17,14 +24,14 @@ const rounds = 5
 type figure struct{ ours, floor []float64 }
 
 // turns lets a figure and its floor take turns, and throws away the rounds in
-// which others used more than a fifth of the machine.
-func turns(b *testing.B, ours, floor func(round int) float64) figure {
+// which others used more than a share of the machine.
+func turns(b *testing.B, share float64, ours, floor func(round int) float64) figure {
 	b.Helper()
 	var f figure
 	for round := range rounds {
 		var o, l float64
 		others := othersDuring(func() { o, l = ours(round), floor(round) })
-		if others > 0.2 && round > 0 && len(f.ours) > 0 {
+		if others > share && round < rounds-1 || others > share && len(f.ours) > 0 {
 			b.Logf("round %d thrown away: others used %.0f%% of the machine", round, 100*others)
 			continue
 		}

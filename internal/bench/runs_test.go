@@ -274,7 +274,7 @@ func BenchmarkRunsSQLite(b *testing.B) {
 	w := newWorkshop(b, st, compile(b, threeOnes, 1))
 	db := plainSQLite(b)
 	var entries [][]byte
-	f := turns(b, func(round int) (rate float64) {
+	f := turns(b, alone, func(round int) (rate float64) {
 		rate, entries = w.oneRound(round)
 		return rate
 	}, func(int) float64 { return plain(b, db, entries) })
@@ -322,7 +322,7 @@ func BenchmarkRunsPostgres(b *testing.B) {
 				b.Fatal(err)
 			}
 			var entries [][]byte
-			f := turns(b, func(round int) (rate float64) {
+			f := turns(b, withServer, func(round int) (rate float64) {
 				rate, entries = together(shops, round)
 				return rate
 			}, func(int) float64 { return plain(b, db, entries) })
@@ -386,9 +386,9 @@ func BenchmarkOneRunAlone(b *testing.B) {
 	}
 	defer st.Close()
 	w := newWorkshop(b, st, compile(b, threeOnes, 1))
-	const alone = 300
-	took := make([]float64, 0, alone)
-	for i := range alone {
+	const times = 300
+	took := make([]float64, 0, times)
+	for i := range times {
 		w.joins(fmt.Sprintf("alone%d", i))
 		began := time.Now()
 		_, err := w.eng.PlanAll(b.Context(), w.roster)
