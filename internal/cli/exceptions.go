@@ -184,7 +184,7 @@ func (e *env) decide(act, short, long string) *cobra.Command {
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	if act == engine.Amend {
-		cmd.Flags().StringToStringVar(&set, "set", nil, "what is right: attribute=value, or identity=ID for a match")
+		cmd.Flags().StringToStringVar(&set, "set", nil, "what is right: attribute=value, or identity=WHO (or new) for a match")
 	}
 	return cmd
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/attribution"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/planning"
 	"github.com/onus-id/onus/internal/store"
@@ -143,9 +144,30 @@ func (s *Server) Decide(ctx context.Context, o engine.Order) (engine.Ruling, err
 		return engine.Ruling{}, err
 	}
 	o.Exception = p.ID
+	if p.Category == onus.WeakMatch || p.Category == onus.AmbiguousMatch {
+		if err := s.resolve(ctx, o.With); err != nil {
+			return engine.Ruling{}, err
+		}
+	}
 	roster, err := s.people(ctx)
 	if err != nil {
 		return engine.Ruling{}, err
 	}
 	return s.Engine.Decide(ctx, roster, o)
+}
+
+// resolve turns whom a record is said to belong to into an identity's ID, so
+// that nobody can be named who is not there.
+func (s *Server) resolve(ctx context.Context, with map[string]string) error {
+	who := with["identity"]
+	if who == "" || who == "new" {
+		return nil
+	}
+	return s.store.View(ctx, func(r store.Reader) error {
+		found, err := attribution.FindIdentity(ctx, r, who)
+		if err == nil {
+			with["identity"] = string(found.ID)
+		}
+		return err
+	})
 }
