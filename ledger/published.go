@@ -148,36 +148,41 @@ type published struct {
 
 // bundle verifies one bundle of entries, and the tiles that it makes full.
 func (p *published) bundle(tile Tile, check *verification) error {
+	first := tile.N * TileWidth
 	data, err := p.read(tile)
 	if err != nil {
 		return err
 	}
-	for n := range tile.Width {
-		index := tile.N*TileWidth + int64(n)
-		if len(data) == 0 {
-			return &FaultError{Index: index, What: fmt.Sprintf("it is missing: %s ends before it", tile.Path())}
-		}
-		leaf, rest, err := CutEntry(data)
-		if err != nil {
-			return &FaultError{Index: index, What: fmt.Sprintf("%s is cut: %v", tile.Path(), err)}
-		}
-		if err := check.entry(Entry{Index: index, Leaf: leaf}); err != nil {
-			return err
-		}
-		if err := p.tiling.Append(leaf, p.compare); err != nil {
-			return err
-		}
-		data = rest
+	below := Tile{0, tile.N, tile.Width}
+	text, err := p.read(below)
+	if err != nil {
+		return err
 	}
-	if len(data) > 0 {
-		return &FaultError{Index: tile.N*TileWidth + int64(tile.Width), What: tile.Path() + " goes on after its last entry"}
+	hashes, err := parseHashes(text, below.Width)
+	if err != nil {
+		return &FaultError{Index: first, What: fmt.Sprintf("%s is damaged: %v", below.Path(), err)}
+	}
+	if at, err := CheckBundle(data, hashes); err != nil {
+		return &FaultError{Index: first + int64(at), What: fmt.Sprintf("%s is not what %s stands for: %v", tile.Path(), below.Path(), err)}
+	}
+	for n, h := range hashes {
+		var leaf []byte
+		if leaf, data, err = CutEntry(data); err != nil {
+			return &FaultError{Index: first + int64(n), What: fmt.Sprintf("%s is cut: %v", tile.Path(), err)}
+		}
+		if err := check.entry(Entry{Index: first + int64(n), Leaf: leaf}, h); err != nil {
+			return err
+		}
+		if err := p.tiling.append(leaf, h, p.compare); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // compare says whether a tile is published as it must be.
 func (p *published) compare(want Tile, data []byte) error {
-	if want.Level == EntryLevel {
+	if want.Level <= 0 {
 		return nil // it is what the tiling was made of
 	}
 	got, err := p.read(want)

@@ -64,6 +64,10 @@ func (t *Tiling) grow(level int) {
 
 // Append adds an entry, and writes each tile that it makes full.
 func (t *Tiling) Append(leaf []byte, write func(Tile, []byte) error) error {
+	return t.append(leaf, HashLeaf(leaf), write)
+}
+
+func (t *Tiling) append(leaf []byte, h Hash, write func(Tile, []byte) error) error {
 	bundle, err := AppendEntry(t.bundle, leaf)
 	if err != nil {
 		return err
@@ -76,7 +80,6 @@ func (t *Tiling) Append(leaf []byte, write func(Tile, []byte) error) error {
 		}
 		t.bundle = t.bundle[:0]
 	}
-	h := HashLeaf(leaf)
 	for level := 0; ; level++ {
 		t.grow(level)
 		t.levels[level] = append(t.levels[level], h)

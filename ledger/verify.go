@@ -84,7 +84,7 @@ func verify(entries iter.Seq2[Entry, error], checkpoint string, signed Checkpoin
 		if checkpoint == "" {
 			return check.report(), &FaultError{Index: -1, What: "it has entries and no signed checkpoint"}
 		}
-		if err := check.entry(e); err != nil {
+		if err := check.entry(e, HashLeaf(e.Leaf)); err != nil {
 			return check.report(), err
 		}
 		if n := check.tree.Size(); n > signed.Size {
@@ -122,7 +122,8 @@ func short(text string) [16]byte {
 	return [16]byte(sum[:16])
 }
 
-func (v *verification) entry(e Entry) error {
+// entry checks the next entry, and adds its hash to the tree.
+func (v *verification) entry(e Entry, hash Hash) error {
 	fault := func(event, format string, args ...any) error {
 		return &FaultError{e.Index, event, fmt.Sprintf(format, args...)}
 	}
@@ -150,7 +151,7 @@ func (v *verification) entry(e Entry) error {
 		return fault(event.ID, "the state of %s %s kept with it is not the one that it committed to", o.Kind, o.ID)
 	}
 	v.objects[name] = link{o.Version, short(event.After)}
-	if err := v.tree.Append(HashLeaf(e.Leaf)); err != nil {
+	if err := v.tree.Append(hash); err != nil {
 		return fault(event.ID, "%v", err)
 	}
 	return v.passOlder()
