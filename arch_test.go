@@ -80,6 +80,8 @@ var (
 		"internal/engine":            "internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv",
 		"internal/engine/riverqueue": "internal/store/sqlite internal/store/postgres",
 		"internal/publish":           "internal/store/sqlite internal/signer",
+		"internal/trail":             "internal/store/sqlite",
+		"internal/access":            "internal/attribution internal/trail internal/store/sqlite internal/store/postgres",
 		"internal/attribution":       "internal/engine internal/engine/riverqueue internal/store/sqlite source/csv",
 		"internal/intake":            "source/csv internal/store/sqlite",
 		"internal/demo/company":      "source/csv internal/intake internal/planning internal/store/sqlite connector/ldap connector/postgres connector/scim connector/sqlapp",
