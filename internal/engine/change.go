@@ -99,7 +99,7 @@ func (e *Engine) before(ctx context.Context, l *live, t onus.Target) (image onus
 	if err := e.turn(ctx, l, t.System); err != nil {
 		return image, err
 	}
-	err = guarded(func() error {
+	err = e.call(ctx, func(ctx context.Context) error {
 		var a connector.Account
 		var err error
 		if ref := l.ref(t); ref != "" {
@@ -141,6 +141,14 @@ func guarded(call func() error) (err error) {
 		}
 	}()
 	return call()
+}
+
+// call calls a connector for as long as one call may take. A system that
+// hangs is one that cannot be reached: it is tried so often, and no more.
+func (e *Engine) call(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, e.Retry.Call)
+	defer cancel()
+	return guarded(func() error { return do(ctx) })
 }
 
 // carryOut applies an intended change and reads it back until the system
@@ -229,7 +237,7 @@ func endsSessions(conn connector.Connector, c onus.Change) bool {
 // says so and the connector can. What was looked for just before needs no
 // turn of its own.
 func (e *Engine) apply(ctx context.Context, conn connector.Connector, c onus.Change, want connector.Desired) (done connector.Result, err error) {
-	end := func() error {
+	end := func(ctx context.Context) error {
 		ender, can := conn.(connector.SessionEnder)
 		if !can || !c.Planned.EndSessions || want.Target.Account == "" {
 			return nil
@@ -243,9 +251,9 @@ func (e *Engine) apply(ctx context.Context, conn connector.Connector, c onus.Cha
 	// A deleted account's sessions can be ended only before. Else they are
 	// ended after, or they would be opened again.
 	deletes := want.Verb == onus.EnsureAbsent && !want.Target.IsGrant()
-	err = guarded(func() error {
+	err = e.call(ctx, func(ctx context.Context) error {
 		if deletes {
-			if err := end(); err != nil {
+			if err := end(ctx); err != nil {
 				return err
 			}
 		}
@@ -253,7 +261,7 @@ func (e *Engine) apply(ctx context.Context, conn connector.Connector, c onus.Cha
 		if done, err = conn.Apply(ctx, want); err != nil || deletes {
 			return err
 		}
-		return end()
+		return end(ctx)
 	})
 	return done, err
 }
@@ -262,7 +270,7 @@ func (e *Engine) verify(ctx context.Context, l *live, conn connector.Connector, 
 	if err := e.turn(ctx, l, want.Target.System); err != nil {
 		return v, err
 	}
-	err = guarded(func() error {
+	err = e.call(ctx, func(ctx context.Context) error {
 		if want.Target.Account == "" && want.Verb != onus.EnsureAbsent {
 			a, err := conn.Find(ctx, want.Target.Name)
 			if err != nil && connector.KindOf(err) != connector.NotFound {

@@ -49,7 +49,10 @@ type Retry struct {
 	First    time.Duration // the first wait; each further one doubles, with jitter
 	Longest  time.Duration
 	Inline   time.Duration // waits up to this keep their place; longer ones park the run
+	Call     time.Duration // a call that takes longer counts as lost; less than SegmentTime, or nobody would count it; 0: ten seconds
 }
+
+const callTime = 10 * time.Second
 
 // PatientRetry is the default: a system may be away for a quarter of an hour.
 var PatientRetry = Retry{Attempts: 12, First: 250 * time.Millisecond, Longest: 2 * time.Minute, Inline: 2 * time.Second}
@@ -93,6 +96,9 @@ func New(c Config) (*Engine, error) {
 	}
 	if c.Retry.Attempts == 0 {
 		c.Retry = PatientRetry
+	}
+	if c.Retry.Call == 0 {
+		c.Retry.Call = callTime
 	}
 	return &Engine{Config: c, me: rand.Text(), shared: sharedStore(c.Store)}, nil
 }

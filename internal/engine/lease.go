@@ -16,7 +16,7 @@ const SegmentTime = 15 * time.Second
 
 // leaseTime is how long after an intent nobody else takes the change up:
 // longer than its process can be at work on it, clocks apart a little.
-const leaseTime = SegmentTime + 10*time.Second
+const leaseTime = SegmentTime + 5*time.Second
 
 // elsewhereError says that another process is at work on a run.
 type elsewhereError struct{ until time.Time }

@@ -405,3 +405,17 @@ func TestARateLimitMakesNobodyStarveAndNothingFail(t *testing.T) {
 		w.out(p)
 	}
 }
+
+// A system that hangs is tried so often and no more, and another's run does
+// not wait for it (Saviynt: tasks that hang for ever).
+func TestASystemThatHangsIsAnExceptionInTheEnd(t *testing.T) {
+	w := newWorld(t)
+	w.eng.Retry.Call = 5 * time.Millisecond
+	w.dir.FailOn(connectortest.OpApply, "ana", 0, connectortest.Hangs())
+	w.happens(onus.Joined, "ana", nil)
+	w.happens(onus.Joined, "ben", nil)
+	w.plan()
+	w.patiently(time.Hour)
+	w.wantRun("ben", onus.RunDone)
+	w.theException(onus.SystemUnreached)
+}
