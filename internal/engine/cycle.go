@@ -41,6 +41,9 @@ type Refused struct {
 // it did. Nothing on any system is touched by it.
 func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, error) {
 	e.people.forget() // the roster may be another one since the last cycle
+	if err := e.tendApprovals(ctx, roster); err != nil {
+		return nil, err
+	}
 	work, err := e.survey(ctx, roster)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,9 @@ func (e *Engine) Handle(ctx context.Context, s Segment) error {
 	if s.Exception != "" {
 		return e.Climb(ctx, s.Exception)
 	}
+	if s.Approval != "" {
+		return e.lapseOf(ctx, s.Approval)
+	}
 	return e.AdvanceAll(ctx, s.Runs)
 }
 

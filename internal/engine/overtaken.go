@@ -111,8 +111,12 @@ func (e *Engine) leaveAgain(ctx context.Context, tx store.Tx, id onus.IdentityID
 	return err
 }
 
-// clearOf closes the open exceptions of a run that ended, but for one.
+// clearOf closes the open exceptions of a run that ended, but for one, and
+// takes back what people were asked about it.
 func (e *Engine) clearOf(ctx context.Context, tx store.Tx, run onus.RunID, but string) error {
+	if err := e.withdraw(ctx, tx, run); err != nil {
+		return err
+	}
 	return e.clearAbout(ctx, tx, "run", string(run), func(x onus.Exception) bool { return x.ID != but })
 }
 

@@ -8,12 +8,13 @@ import (
 	"github.com/onus-id/onus/internal/store"
 )
 
-// A Segment is a wake-up: runs to take as far as they can go, or an exception
-// whose clock runs out. It carries no state: the rows of the run decide what
+// A Segment is a wake-up: runs to take as far as they can go, an exception or
+// a request for approval whose clock runs out. It carries no state: the rows of the run decide what
 // is next, so a segment that comes twice, late or never marked done is harmless.
 type Segment struct {
 	Runs      []onus.RunID `json:"runs,omitempty"`
 	Exception string       `json:"exception,omitempty"`
+	Approval  string       `json:"approval,omitempty"`
 	At        time.Time    `json:"-"` // not before; zero: now
 }
 

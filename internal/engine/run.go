@@ -125,8 +125,17 @@ func (e *Engine) alone(id onus.RunID) func() {
 }
 
 func (e *Engine) load(ctx context.Context, id onus.RunID) (*live, error) {
-	l := &live{fresh: -1}
+	var l *live
 	err := e.Store.View(ctx, func(r store.Reader) (err error) {
+		l, err = loadFrom(ctx, r, id)
+		return err
+	})
+	return l, err
+}
+
+func loadFrom(ctx context.Context, r store.Reader, id onus.RunID) (*live, error) {
+	l := &live{fresh: -1}
+	err := func() (err error) {
 		if l.run, l.runRow, err = store.Runs.GetRow(ctx, r, string(id)); err != nil {
 			return err
 		}
@@ -188,9 +197,9 @@ func (e *Engine) commit(ctx context.Context, writes ...write) error {
 // committed together with the intent of the next change: a run of three
 // changes is four commits.
 func (e *Engine) advance(ctx context.Context, l *live) error {
-	var found []write
-	if held := e.hold(l); len(held) > 0 {
-		found = held
+	found, err := e.hold(ctx, l)
+	if err != nil {
+		return err
 	}
 	for {
 		i := l.next()
@@ -258,19 +267,6 @@ func (l *live) unblocked(c onus.Change) bool {
 		}
 	}
 	return true
-}
-
-// hold parks the changes that need a person's approval; the rest goes on.
-func (e *Engine) hold(l *live) []write {
-	var writes []write
-	for i, c := range l.changes {
-		if c.State == onus.ChangePlanned && c.Planned.Approval != nil {
-			c.State = onus.ChangeHeld
-			writes = append(writes, e.putChange(l, i, c, ledger.ChangeHeld, nil))
-			l.changes[i].State = onus.ChangeHeld // so that next passes it over; the commit makes it durable
-		}
-	}
-	return writes
 }
 
 // putChange records the new state of a change, if it is still as this
