@@ -10,7 +10,7 @@ var Types = map[Type]Meaning{
 	},
 	WorkflowPinned: {
 		When: "a version of a workflow is bound to the definitions it came with", Actor: "whoever ran or published it", Owner: "the workflow owner",
-		Object: "workflow", Fields: "cause",
+		Object: "workflow", Fields: "cause, inputs, workflow",
 	},
 
 	ReadTaken: {
@@ -43,11 +43,11 @@ var Types = map[Type]Meaning{
 
 	AccountObserved: {
 		When: "a system shows an account that is new or differs from the last look", Actor: "engine", Owner: "the system owner",
-		Object: "account", Fields: "rule",
+		Object: "account", Fields: "cause, rule, workflow",
 	},
 	AccountGone: {
 		When: "a complete scan no longer has an account", Actor: "engine", Owner: "the system owner",
-		Object: "account", Fields: "rule",
+		Object: "account", Fields: "cause, rule, workflow",
 	},
 	GrantObserved: {
 		When: "a system shows that an account holds an entitlement", Actor: "engine", Owner: "the system owner",
@@ -68,17 +68,17 @@ var Types = map[Type]Meaning{
 
 	OccasionArose: {
 		When: "something set a workflow off", Actor: "engine, or the person who asked", Owner: "the workflow owner",
-		Object: "occasion", Fields: "cause, inputs, workflow",
+		Object: "occasion", Fields: "cause, inputs, rule, workflow",
 		Notes: map[string]string{"day": "the date that arrived"},
 	},
 	OccasionSettled: {
 		When: "everything the occasion called for is done", Actor: "engine", Owner: "the workflow owner",
-		Object: "occasion", Fields: "cause, inputs, workflow",
+		Object: "occasion", Fields: "cause, inputs, rule, workflow",
 		Notes: map[string]string{"overtaken": "the kind of the later occasion that took its place"},
 	},
 	OccasionStopped: {
 		When: "an occasion was given up; nothing more comes of it", Actor: "the person who decided it", Owner: "the workflow owner",
-		Object: "occasion", Fields: "cause, inputs, workflow",
+		Object: "occasion", Fields: "cause, inputs, rule, workflow",
 		Notes: map[string]string{"was": "what it was before a person decided"},
 	},
 
@@ -89,16 +89,16 @@ var Types = map[Type]Meaning{
 	},
 	BatchReleased: {
 		When: "a batch was measured and may begin", Actor: "engine, or the guard's owner", Owner: "the workflow owner",
-		Object: "batch", Fields: "workflow",
+		Object: "batch", Fields: "cause, workflow",
 		Notes: map[string]string{"was": "what it was before a person decided"},
 	},
 	BatchHeld: {
 		When: "a batch is past a bound; none of it begins", Actor: "engine", Owner: "the guard's owner",
-		Object: "batch", Fields: "workflow",
+		Object: "batch", Fields: "cause, workflow",
 	},
 	BatchRefused: {
 		When: "the guard's owner refused a held batch", Actor: "the person who refused", Owner: "the guard's owner",
-		Object: "batch", Fields: "workflow",
+		Object: "batch", Fields: "cause, workflow",
 		Notes: map[string]string{"was": "what it was before a person decided"},
 	},
 
@@ -169,16 +169,16 @@ var Types = map[Type]Meaning{
 
 	ExceptionOpened: {
 		When: "something stopped and waits for a named person", Actor: "engine", Owner: "the assignee",
-		Object: "exception", Fields: "cause, rule",
+		Object: "exception", Fields: "cause, inputs, rule",
 		Notes: map[string]string{"group": "a short digest that alike exceptions share"},
 	},
 	ExceptionClimbed: {
 		When: "nobody acted in time; the next person on the route is asked", Actor: "engine", Owner: "the new assignee",
-		Object: "exception", Fields: "cause, rule",
+		Object: "exception", Fields: "cause, inputs, rule",
 	},
 	ExceptionClosed: {
 		When: "an exception was decided, or a fresh look found its cause gone", Actor: "the person who decided, or engine", Owner: "the assignee",
-		Object: "exception", Fields: "cause, rule",
+		Object: "exception", Fields: "cause, inputs, rule",
 		Notes: map[string]string{"state": "how it was closed"},
 	},
 
