@@ -93,6 +93,7 @@ type Change struct {
 	Tier      Tier          `json:"tier,omitempty"`
 	Evidence  string        `json:"evidence,omitempty"`
 	Error     string        `json:"error,omitempty"`
+	Approval  string        `json:"approval,omitempty"` // the ID of what let it go, where its plan needs a yes
 	Intended  time.Time     `json:"intended,omitzero"`
 	Applied   time.Time     `json:"applied,omitzero"`
 	Confirmed time.Time     `json:"confirmed,omitzero"`

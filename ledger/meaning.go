@@ -132,6 +132,10 @@ var Types = map[Type]Meaning{
 		When: "a change waits for approval", Actor: "engine", Owner: "the control owner",
 		Object: "change", Fields: "cause, rule, workflow",
 	},
+	ChangeApproved: {
+		When: "as many as must said yes to a change; it may be made", Actor: "the person whose yes was the last that it needed", Owner: "the control owner",
+		Object: "change", Fields: "cause, rule, workflow",
+	},
 	ChangeIntended: {
 		When: "a change is about to touch its system; written before it does", Actor: "engine", Owner: "the control owner",
 		Object: "change", Fields: "cause, rule, workflow",
@@ -180,6 +184,34 @@ var Types = map[Type]Meaning{
 		When: "an exception was decided, or a fresh look found its cause gone", Actor: "the person who decided, or engine", Owner: "the assignee",
 		Object: "exception", Fields: "cause, inputs, rule",
 		Notes: map[string]string{"state": "how it was closed"},
+	},
+
+	ApprovalAsked: {
+		When: "named people are asked for a yes or no to the digest of a plan", Actor: "engine", Owner: "the first person asked",
+		Object: "approval", Fields: "cause, inputs, rule, workflow",
+		Notes: map[string]string{"need": "how many must say yes"},
+	},
+	ApprovalGiven: {
+		When: "a person said yes to the digest of a plan", Actor: "the person who said yes", Owner: "the person who said yes",
+		Object: "approval", Fields: "cause, inputs, workflow",
+		Notes: map[string]string{
+			"state": "whether it is enough: approved, or still asked", "after": "the time since it was asked", "among": "how many were decided in one go",
+			"hasty": "it took less than ten seconds",
+		},
+	},
+	ApprovalDenied: {
+		When: "a person said no, or nobody answered in time; the changes are refused", Actor: "the person who said no, or engine", Owner: "the person who said no, or who was asked last",
+		Object: "approval", Fields: "cause, inputs, workflow",
+		Notes: map[string]string{"state": "denied", "after": "the time since it was asked", "among": "how many were decided in one go", "hasty": "it took less than ten seconds"},
+	},
+	ApprovalClimbed: {
+		When: "nobody answered in time; further people are asked, once", Actor: "engine", Owner: "the first of those who are asked now",
+		Object: "approval", Fields: "cause, inputs, workflow",
+	},
+	ApprovalExpired: {
+		When: "a request can be answered no more: its plan is not the plan any more, or too few remain who may answer", Actor: "engine", Owner: "the first person asked",
+		Object: "approval", Fields: "cause, inputs, workflow",
+		Notes: map[string]string{"state": "stale, or lacking"},
 	},
 
 	EpochBegan: {

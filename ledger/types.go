@@ -46,6 +46,7 @@ const (
 	RunEnded    Type = "run.ended"
 
 	ChangeHeld       Type = "change.held"
+	ChangeApproved   Type = "change.approved"
 	ChangeIntended   Type = "change.intended"
 	ChangeApplied    Type = "change.applied"
 	ChangeConfirmed  Type = "change.confirmed"
@@ -57,6 +58,12 @@ const (
 	ExceptionOpened  Type = "exception.opened"
 	ExceptionClimbed Type = "exception.climbed"
 	ExceptionClosed  Type = "exception.closed"
+
+	ApprovalAsked   Type = "approval.asked"
+	ApprovalGiven   Type = "approval.given"
+	ApprovalDenied  Type = "approval.denied"
+	ApprovalClimbed Type = "approval.climbed"
+	ApprovalExpired Type = "approval.expired"
 
 	EpochBegan Type = "epoch.began"
 

@@ -133,33 +133,30 @@ func (e *Engine) load(ctx context.Context, id onus.RunID) (*live, error) {
 	return l, err
 }
 
-func loadFrom(ctx context.Context, r store.Reader, id onus.RunID) (*live, error) {
-	l := &live{fresh: -1}
-	err := func() (err error) {
-		if l.run, l.runRow, err = store.Runs.GetRow(ctx, r, string(id)); err != nil {
-			return err
+func loadFrom(ctx context.Context, r store.Reader, id onus.RunID) (l *live, err error) {
+	l = &live{fresh: -1}
+	if l.run, l.runRow, err = store.Runs.GetRow(ctx, r, string(id)); err != nil {
+		return nil, err
+	}
+	if l.plan, err = store.Plans.Get(ctx, r, string(l.run.Plan)); err != nil {
+		return nil, err
+	}
+	n := len(l.plan.Changes)
+	l.changes, l.rows = make([]onus.Change, n), make([]store.Row, n)
+	for i, p := range l.plan.Changes {
+		l.changes[i] = onus.Change{ID: changeID(id, i), Run: id, Index: i, State: onus.ChangePlanned, Planned: p, Identity: l.plan.Identity}
+	}
+	for row, err := range r.Find(ctx, store.Is(store.Changes.Name, "run", string(id))) {
+		if err != nil {
+			return nil, err
 		}
-		if l.plan, err = store.Plans.Get(ctx, r, string(l.run.Plan)); err != nil {
-			return err
+		c, row, err := store.Changes.GetRow(ctx, r, row.ID)
+		if err != nil {
+			return nil, err
 		}
-		n := len(l.plan.Changes)
-		l.changes, l.rows = make([]onus.Change, n), make([]store.Row, n)
-		for i, p := range l.plan.Changes {
-			l.changes[i] = onus.Change{ID: changeID(id, i), Run: id, Index: i, State: onus.ChangePlanned, Planned: p, Identity: l.plan.Identity}
-		}
-		for row, err := range r.Find(ctx, store.Is(store.Changes.Name, "run", string(id))) {
-			if err != nil {
-				return err
-			}
-			c, row, err := store.Changes.GetRow(ctx, r, row.ID)
-			if err != nil {
-				return err
-			}
-			l.changes[c.Index], l.rows[c.Index] = c, row
-		}
-		return nil
-	})
-	return l, err
+		l.changes[c.Index], l.rows[c.Index] = c, row
+	}
+	return l, nil
 }
 
 func changeID(run onus.RunID, index int) onus.ChangeID {

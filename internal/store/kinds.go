@@ -242,6 +242,13 @@ var (
 		},
 		Subject: func(v onus.Exception) string { return string(v.Identity) },
 	}
+	Approvals = Kind[onus.Approval]{
+		Name: "approval", ID: func(v onus.Approval) string { return v.ID },
+		Keys: func(v onus.Approval) []Key {
+			return []Key{{"state", string(v.State)}, {"run", string(v.Run)}, {"identity", string(v.Identity)}}
+		},
+		Subject: func(v onus.Approval) string { return string(v.Identity) },
+	}
 	WorkflowVersions = Kind[WorkflowVersion]{
 		Name: "workflow", ID: func(v WorkflowVersion) string { return string(v.Name) },
 	}
@@ -256,7 +263,7 @@ var kinds = map[string]interface {
 }{
 	Reads.Name: Reads, Records.Name: Records, Identities.Name: Identities, Accounts.Name: Accounts,
 	Grants.Name: Grants, Occasions.Name: Occasions, Plans.Name: Plans, Batches.Name: Batches, Runs.Name: Runs,
-	Changes.Name: Changes, Exceptions.Name: Exceptions, WorkflowVersions.Name: WorkflowVersions,
+	Changes.Name: Changes, Exceptions.Name: Exceptions, Approvals.Name: Approvals, WorkflowVersions.Name: WorkflowVersions,
 	DefinitionSets.Name: DefinitionSets, Erasures.Name: Erasures, Epochs.Name: Epochs,
 }
 

@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/planning"
+	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/ledger"
+)
+
+// A Vote is a person's answer to a request for approval, as it was given.
+type Vote struct {
+	Approval string
+	Yes      bool
+	By       onus.Actor
+	Person   string // mail of the person; empty: nobody whom the organisation knows
+	Reason   string
+	Among    int // how many were answered in one go; a signal, no permission
+}
+
+// A Tally is what came of an answer.
+type Tally struct {
+	Approval onus.Approval
+	Says     string // one sentence
+}
+
+// Answer records a person's yes or no. When it is the one that was missing,
+// what it lets go and the wake-up of the run are the same transaction. Every
+// door answers here: there is no other review than this one.
+func (e *Engine) Answer(ctx context.Context, roster Roster, v Vote) (Tally, error) {
+	var (
+		t       Tally
+		instead *onus.Error
+	)
+	err := e.Store.Update(ctx, func(tx store.Tx) error {
+		t, instead = Tally{}, nil
+		a, row, err := store.Approvals.GetRow(ctx, tx, v.Approval)
+		if err != nil {
+			return err
+		}
+		if err := e.mayAnswer(ctx, tx, a, v); err != nil {
+			return err
+		}
+		d := asked{e: e, tx: tx, a: a, row: row, roster: roster}
+		if instead, err = d.look(ctx); err != nil || instead != nil {
+			return err // what the look found is kept; the answer is not
+		}
+		b, err := e.ballot(ctx, tx, a)
+		if err != nil {
+			return err
+		}
+		if bar := b.Bars(v.Person); bar != "" {
+			return onus.Errorf(onus.Denied, "it can be answered by "+strings.Join(b.Eligible(), ", "), "%s", bar)
+		}
+		if b.Answered(v.Person) {
+			return onus.Errorf(onus.Conflict, "somebody else must answer too", "%s answered already, and counts once", v.Person)
+		}
+		t.Says, err = d.answer(ctx, b, v)
+		t.Approval = d.a
+		return err
+	})
+	if err == nil && instead != nil {
+		return Tally{}, instead
+	}
+	return t, err
+}
+
+// mayAnswer holds back what needs no further look.
+func (e *Engine) mayAnswer(ctx context.Context, r store.Reader, a onus.Approval, v Vote) error {
+	if v.Person == "" {
+		return onus.Errorf(onus.Denied, "map the operating-system user to a person under operators in Organisation",
+			"an approval must be a person's own, and nobody knows who %s is", v.By)
+	}
+	asked := slices.Concat(a.Of, a.Also)
+	if !slices.ContainsFunc(asked, func(m string) bool { return strings.EqualFold(m, v.Person) }) {
+		return onus.Errorf(onus.Denied, "it waits for "+strings.Join(asked, ", "), "%s was not asked about approval %s", v.Person, a.ID)
+	}
+	if !v.Yes && strings.TrimSpace(v.Reason) == "" {
+		return onus.Errorf(onus.Invalid, "give one with --reason", "to deny needs a reason")
+	}
+	switch a.State {
+	case onus.ApprovalAsked:
+		return nil
+	case onus.ApprovalStale:
+		stale, err := e.stale(ctx, r, a)
+		if err != nil {
+			return err
+		}
+		return stale
+	case onus.ApprovalLacking:
+		return onus.Errorf(onus.Conflict, "onus exceptions list shows whom it waits for", "approval %s became an exception: %s", a.ID, a.Why)
+	case onus.ApprovalApproved, onus.ApprovalDenied:
+		return onus.Errorf(onus.Conflict, "what was decided stays decided", "approval %s was %s already", a.ID, a.State)
+	default:
+		return onus.Errorf(onus.Internal, "", "approval %s is in the unknown state %q", a.ID, a.State)
+	}
+}
+
+// answer records one person's answer and what follows from it.
+func (d *asked) answer(ctx context.Context, b planning.Ballot, v Vote) (string, error) {
+	who, _ := b.Person(v.Person)
+	now := d.tx.Now()
+	given := onus.Answer{
+		Person: who.Mail, Who: who.ID, By: v.By, Yes: v.Yes, Reason: v.Reason, Plan: d.a.Plan, At: now, After: now.Sub(d.a.Asked),
+	}
+	d.a.Answers = append(slices.Clone(d.a.Answers), given)
+	b.Approval = d.a
+	typ, says := ledger.ApprovalGiven, ""
+	switch {
+	case !v.Yes:
+		typ, d.a.State = ledger.ApprovalDenied, onus.ApprovalDenied
+		says = "what it was about will not be made; what was made before stays as it is"
+	case b.Enough():
+		d.a.State = onus.ApprovalApproved
+		says = "the run goes on with it"
+	default:
+		says = fmt.Sprintf("%d of %d said yes; it waits for %s", b.Yeses(), d.a.Need, strings.Join(d.missing(b), ", "))
+	}
+	if d.a.State != onus.ApprovalAsked {
+		d.a.Ended = now
+	}
+	ev := d.e.approvalEvent(typ, d.a, d.row.Event)
+	ev.Actor, ev.Owner = string(v.By), string(who.ID)
+	ev.Notes = map[string]string{"state": string(d.a.State), "after": given.After.Round(time.Millisecond).String()}
+	if given.After < onus.Hasty {
+		ev.Notes["hasty"] = "under " + onus.Hasty.String()
+	}
+	if v.Among > 1 {
+		ev.Notes["among"] = fmt.Sprint(v.Among)
+	}
+	if err := d.put(ctx, ev); err != nil {
+		return "", err
+	}
+	switch d.a.State {
+	case onus.ApprovalApproved:
+		return says, d.move(ctx, func(c *onus.Change) ledger.Type {
+			c.State, c.Approval = onus.ChangePlanned, d.a.ID
+			return ledger.ChangeApproved
+		})
+	case onus.ApprovalDenied:
+		return says, d.move(ctx, refusedFor("not approved: "+v.Reason))
+	case onus.ApprovalAsked, onus.ApprovalStale, onus.ApprovalLacking:
+		return says, nil
+	default:
+		return says, nil
+	}
+}
+
+// missing lists who may still answer.
+func (d *asked) missing(b planning.Ballot) []string {
+	return slices.DeleteFunc(b.Eligible(), b.Answered)
+}
