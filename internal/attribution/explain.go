@@ -165,10 +165,10 @@ func explainGrant(ctx context.Context, r store.Reader, who onus.Identity, g onus
 	case g.Observed && len(g.Warrants) == 0:
 		x.Sentence = fmt.Sprintf("%s has %s, and nobody warranted it: it was first seen on %s.", called(who), thing(g), day(g.FirstSeen))
 	case g.Observed:
-		last := g.Warrants[len(g.Warrants)-1]
+		last := lastToEnd(g.Warrants)
 		x.Sentence = fmt.Sprintf("%s still has %s, though its last reason ended on %s (%s).", called(who), thing(g), day(last.Ended), endedBy(last))
 	case len(g.Warrants) > 0:
-		last := g.Warrants[len(g.Warrants)-1]
+		last := lastToEnd(g.Warrants)
 		x.Sentence = fmt.Sprintf("%s does not have %s any more: %s v%d gave it on %s for rule %s, and it ended on %s (%s).",
 			called(who), thing(g), last.Workflow, last.Version, day(last.Since), last.Step, day(last.Ended), endedBy(last))
 	default:
@@ -217,15 +217,15 @@ func warranted(ctx context.Context, r store.Reader, x *Explanation, who onus.Ide
 	}
 	x.Answers = answers(c.Planned.Owners)
 	more := ""
-	if len(inForce) > 1 {
-		more = fmt.Sprintf(" (and for %d further reasons)", len(inForce)-1)
+	for _, also := range inForce[1:] {
+		more += fmt.Sprintf(", and also by %s v%d rule %s", also.Workflow, also.Version, also.Step)
 	}
 	until := ""
 	if !w.Until.IsZero() {
 		until = ", until " + day(w.Until)
 	}
-	x.Sentence = fmt.Sprintf("%s %s %s because %s%s, decided by %s v%d rule %s on %s%s%s; answers for it: %s.",
-		called(who), has, thing(g), c.Planned.Reason.Says, more, w.Workflow, w.Version, w.Step, day(w.Since), from, until, spoken(x.Answers))
+	x.Sentence = fmt.Sprintf("%s %s %s because %s, decided by %s v%d rule %s on %s%s%s%s; answers for it: %s.",
+		called(who), has, thing(g), c.Planned.Reason.Says, w.Workflow, w.Version, w.Step, day(w.Since), from, until, more, spoken(x.Answers))
 	return nil
 }
 
@@ -253,6 +253,21 @@ func spoken(all []Answer) string {
 		parts = append(parts, strings.TrimSuffix(a.Duty, " owner")+" "+a.Mail)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// lastToEnd gives the warrant that ended last. One whose time is up ended
+// then, though that is not carried out yet.
+func lastToEnd(all []onus.Warrant) onus.Warrant {
+	var last onus.Warrant
+	for _, w := range all {
+		if w.Ended.IsZero() {
+			w.Ended, w.EndedBy = w.Until, "expired"
+		}
+		if last.Ended.IsZero() || w.Ended.After(last.Ended) {
+			last = w
+		}
+	}
+	return last
 }
 
 func endedBy(w onus.Warrant) string {
