@@ -35,8 +35,8 @@ type Publisher struct {
 	Witnesses []*witness.Client
 	Now       func() time.Time
 
-	mu        sync.Mutex // one publishes at a time
-	witnessed int64      // guarded by mu; the size that the quorum cosigned last
+	mu        sync.Mutex        // one publishes at a time
+	witnessed ledger.Checkpoint // guarded by mu; what the quorum cosigned last
 }
 
 // Last is the checkpoint that was published last; none is the empty one.
@@ -63,13 +63,11 @@ func (p *Publisher) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.Store.View(ctx, func(r store.Reader) error {
-		head, err := r.Head(ctx)
-		if err != nil {
-			return err
-		}
-		return compare(last, head)
-	})
+	head, err := p.head(ctx)
+	if err != nil {
+		return err
+	}
+	return compare(last, head)
 }
 
 func compare(last ledger.Checkpoint, head store.Head) error {
@@ -116,7 +114,7 @@ func (p *Publisher) publish(ctx context.Context) (string, error) {
 		return "", halt
 	}
 	if err == nil {
-		p.witnessed = now.Size
+		p.witnessed = now
 		if err := p.Folder.Remove(missedFile); err != nil {
 			return "", err
 		}
@@ -208,19 +206,20 @@ func (p *Publisher) Witnessed(ctx context.Context) error {
 	if !p.Policy.Witnessed() {
 		return nil
 	}
-	var size int64
-	err := p.Store.View(ctx, func(r store.Reader) error {
-		head, err := r.Head(ctx)
-		size = head.Size
-		return err
-	})
+	ours, err := p.head(ctx)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.witnessed >= size {
-		return nil // somebody who waited with us had it done
+	if p.witnessed.Size >= ours.Size {
+		// Somebody who waited with us had it done; or the database was set
+		// back under us.
+		now, err := p.head(ctx)
+		if err != nil {
+			return err
+		}
+		return compare(p.witnessed, now)
 	}
 	_, err = p.publish(ctx)
 	if err == nil || !errors.Is(err, ledger.ErrNoQuorum) || errors.Is(err, ErrHalted) {
@@ -233,6 +232,14 @@ func (p *Publisher) Witnessed(ctx context.Context) error {
 		Kind: onus.Unavailable, Message: "the ledger's witnesses cannot be reached, so nothing is touched",
 		Hint: "see that enough of the policy's witnesses answer", Err: err,
 	}
+}
+
+func (p *Publisher) head(ctx context.Context) (head store.Head, err error) {
+	err = p.Store.View(ctx, func(r store.Reader) error {
+		head, err = r.Head(ctx)
+		return err
+	})
+	return head, err
 }
 
 // missedFile holds since when the quorum is missed, so that the grace does not

@@ -4,19 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/ledger"
 )
 
-// Hashes is a folder in memory that keeps no entries: enough to prove them.
+// Hashes is a folder in memory that keeps no full bundles of entries: enough
+// to prove them, and to go on.
 type Hashes struct{ Memory }
 
-// Write keeps a file that is no bundle of entries.
+// Write keeps a file that is no full bundle of entries.
 func (h Hashes) Write(path string, data []byte) error {
-	if strings.HasPrefix(path, "tile/entries/") {
+	if t, err := ledger.ParseTilePath(path); err == nil && t.Level == ledger.EntryLevel && t.Width == ledger.TileWidth {
 		return nil
 	}
 	return h.Memory.Write(path, data)
