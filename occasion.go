@@ -15,6 +15,9 @@ const (
 	DateArrived OccasionKind = "date"
 )
 
+// Reversing is the kind of an occasion that a person's order to undo gives.
+const Reversing OccasionKind = "reversal"
+
 // OccasionState is how far an occasion has come.
 type OccasionState string
 
@@ -41,4 +44,10 @@ type Occasion struct {
 	Before   Attributes    `json:"before,omitempty"`
 	After    Attributes    `json:"after,omitempty"`
 	Fields   []string      `json:"fields,omitempty"` // the attributes that differ, sorted
+
+	// Of kind Reversing: the order, what it undoes of this identity, and
+	// whether a person decided to undo what was changed since, too.
+	Reversal string     `json:"reversal,omitempty"`
+	Undo     []ChangeID `json:"undo,omitempty"`
+	Forced   bool       `json:"forced,omitempty"`
 }

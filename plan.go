@@ -73,6 +73,11 @@ type PlannedChange struct {
 	// unless there is one in force. No other verb gives a warrant.
 	Ends  []WarrantRef `json:"ends,omitempty"`
 	Until time.Time    `json:"until,omitzero"` // an older end, which the warrant given keeps whatever Expires says
+
+	// Of a reversal: the changes that it undoes, newest first, and the warrants
+	// that come back with it, as they were. It gives none of its own.
+	Undoes   []ChangeID `json:"undoes,omitempty"`
+	Restores []Warrant  `json:"restores,omitempty"`
 }
 
 // A WarrantRef names the warrants that a workflow's step gave for a grant.

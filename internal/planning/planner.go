@@ -167,7 +167,7 @@ func (pl *planner) gone() bool {
 		return false
 	}
 	switch pl.f.Occasion.Kind {
-	case onus.Moved, onus.Changed, onus.DateArrived:
+	case onus.Moved, onus.Changed, onus.DateArrived, onus.Reversing:
 		return true
 	case onus.Joined, onus.Returned, onus.Departed:
 		return false

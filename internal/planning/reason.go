@@ -28,6 +28,8 @@ func (pl *planner) because(s *flow.Step) string {
 		return "their record changed"
 	case onus.DateArrived:
 		return "a date of their record arrived"
+	case onus.Reversing:
+		return "it undoes what was done before"
 	default:
 		return "workflow " + string(pl.wf.Name) + " states it of everybody it is for"
 	}

@@ -87,6 +87,7 @@ func differences(was, is *onus.PlannedChange) []string {
 	compare("reversal", was.Reversal, is.Reversal)
 	compare("sessions end", strconv.FormatBool(was.EndSessions), strconv.FormatBool(is.EndSessions))
 	compare("warrants that end", refs(was), refs(is))
+	compare("warrants that come back", restored(was), restored(is))
 	return words
 }
 
