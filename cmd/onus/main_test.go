@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"github.com/onus-id/onus/internal/cli"
 	"github.com/onus-id/onus/internal/demo/ledgerapp"
 	"github.com/onus-id/onus/internal/demo/scimdir"
+	"github.com/onus-id/onus/internal/rig"
 )
 
 // The scripts run the real command: the test's own binary, under its name.
@@ -37,6 +40,13 @@ func TestMain(m *testing.M) {
 // command at work, and what it answers to what it cannot use. Where a script
 // says 'cmp stdout want', ONUS_UPDATE=1 writes what there is.
 func TestManual(t *testing.T) {
+	server := sync.OnceValues(func() (*rig.Postgres, error) {
+		pg, err := rig.StartPostgres(context.Background(), false)
+		if err == nil {
+			t.Cleanup(pg.Stop)
+		}
+		return pg, err
+	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		UpdateScripts:       os.Getenv("ONUS_UPDATE") != "",
@@ -60,6 +70,27 @@ func TestManual(t *testing.T) {
 			"until":     until,
 			"scimd":     scimd,
 			"ledgerapp": makeLedger,
+			"postgres": func(ts *testscript.TestScript, _ bool, _ []string) { // a database of the script's own, at $STORE
+				pg, err := server()
+				ts.Check(err)
+				url, err := pg.NewDatabase(context.Background())
+				ts.Check(err)
+				ts.Setenv("STORE", url)
+			},
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "postgres" {
+				return false, fmt.Errorf("there is no condition %s", cond)
+			}
+			_, err := server()
+			switch {
+			case err == nil:
+				return true, nil
+			case errors.Is(err, rig.ErrMissing) && os.Getenv("ONUS_REAL") == "": // as rig.Require
+				return false, nil
+			default:
+				return false, err
+			}
 		},
 	})
 }
