@@ -70,6 +70,9 @@ func TestManual(t *testing.T) {
 			"until":     until,
 			"scimd":     scimd,
 			"ledgerapp": makeLedger,
+			"policy": func(ts *testscript.TestScript, _ bool, args []string) { // policy FILE KEY: the least policy, for the log of that key
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("log "+args[1]+"\nquorum none\n"), 0o600))
+			},
 			"postgres": func(ts *testscript.TestScript, _ bool, _ []string) { // a database of the script's own, at $STORE
 				pg, err := server()
 				ts.Check(err)
