@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"slices"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/store"
@@ -61,6 +62,14 @@ func reduce(ctx context.Context, tx store.Tx, o store.ObjectRef, e ledger.Event)
 				d := *v.Decided
 				d.Reason, d.With = gone, nil
 				v.Decided = &d
+			}
+			return v
+		})
+	case store.Approvals.Name:
+		return put(ctx, tx, store.Approvals, o.ID, e, func(v onus.Approval) onus.Approval {
+			v.Why, v.Answers = gone, slices.Clone(v.Answers)
+			for i := range v.Answers {
+				v.Answers[i].Reason = gone
 			}
 			return v
 		})

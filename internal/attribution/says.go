@@ -59,11 +59,32 @@ func Says(ev ledger.Event, body []byte) string {
 		})
 	case store.Exceptions.Name:
 		return in(body, func(v onus.Exception) string { return fmt.Sprintf("exception %s (%s): %s", v.ID, v.State, v.Message) })
+	case store.Approvals.Name:
+		return in(body, approval)
 	case store.Erasures.Name:
 		return in(body, func(v store.Erasure) string { return fmt.Sprintf("erasure of %s is %s: %s", v.Subject, v.State, v.Reason) })
 	default:
 		return ev.Object.Kind + " " + ev.Object.ID
 	}
+}
+
+// approval says how a request for approval stands, and who answered it.
+func approval(v onus.Approval) string {
+	says := fmt.Sprintf("approval %s of plan %s is %s: %d of %s", v.ID, v.Plan.Short(), v.State, v.Need, strings.Join(slices.Concat(v.Of, v.Also), ", "))
+	for _, a := range v.Answers {
+		word := "no"
+		if a.Yes {
+			word = "yes"
+		}
+		says += fmt.Sprintf("; %s said %s", a.Person, word)
+		if a.Reason != "" {
+			says += " (" + a.Reason + ")"
+		}
+	}
+	if v.Why != "" {
+		says += "; " + v.Why
+	}
+	return says
 }
 
 func in[T any](body []byte, say func(T) string) string {

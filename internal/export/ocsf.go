@@ -121,7 +121,7 @@ func severity(e ledger.Event) int {
 	case ledger.ExceptionClimbed:
 		return severityHigh
 	case ledger.ErasureRequested, ledger.ErasureCarried, ledger.ErasureRefused, ledger.ObjectErased, ledger.OccasionStopped,
-		ledger.BatchRefused, ledger.ChangeRefused:
+		ledger.BatchRefused, ledger.ChangeRefused, ledger.ApprovalDenied, ledger.ApprovalClimbed:
 		return severityLow
 	default:
 		return severityInformational
@@ -133,7 +133,8 @@ func statusOf(e ledger.Event) (int, string) {
 	switch e.Type {
 	case ledger.ChangeExcepted, ledger.ChangeRefused, ledger.RunExcepted, ledger.BatchRefused, ledger.ReadHeld, ledger.BatchHeld:
 		return 2, "Failure"
-	case ledger.ChangeIntended, ledger.ChangeApplied, ledger.ChangeHeld, ledger.ChangeRetried, ledger.RunWaiting, ledger.RunCreated, ledger.ChangeOverridden:
+	case ledger.ChangeIntended, ledger.ChangeApplied, ledger.ChangeHeld, ledger.ChangeRetried, ledger.RunWaiting, ledger.RunCreated, ledger.ChangeOverridden,
+		ledger.ChangeApproved, ledger.ApprovalAsked, ledger.ApprovalGiven, ledger.ApprovalDenied, ledger.ApprovalClimbed, ledger.ApprovalExpired:
 		return 99, string(e.Type) // not yet known, or not the system's answer
 	default:
 		return 1, "Success"
