@@ -179,6 +179,22 @@ func TestARefusedBatchDoesNothing(t *testing.T) {
 	}
 }
 
+// What was never let go has used up nothing of the bound.
+func TestAHeldBatchDoesNotCountAgainstTheNext(t *testing.T) {
+	w := newWorld(t)
+	for _, p := range logins(6) {
+		w.happens(onus.Joined, p, nil)
+	}
+	w.plan()
+	for i, p := range []string{"ana", "ben"} {
+		w.goes(onus.Joined, p, nil)
+		w.wantRun(p, onus.RunDone)
+		if i == 0 {
+			w.decide(engine.Refuse, w.theException(onus.GuardTripped), nil)
+		}
+	}
+}
+
 // Rules 1 and 9: no owner, no run; revocation is not held hostage.
 func TestWithoutAnOwnerNothingIsGivenAndLeaversGo(t *testing.T) {
 	w := newWorld(t)
