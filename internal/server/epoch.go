@@ -8,7 +8,6 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow"
-	"github.com/onus-id/onus/internal/signer"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/ledger"
 )
@@ -67,19 +66,17 @@ func (ls LedgerSettings) next(socket string) (LedgerSettings, error) {
 	next := ls
 	next.Epoch++
 	next.Origin = fmt.Sprintf("%s/epoch-%d", base, next.Epoch)
-	next.Key, next.Signer = fmt.Sprintf("log-%d.key", next.Epoch), ""
+	next.Key, next.Signer, next.Public = fmt.Sprintf("log-%d.key", next.Epoch), socket, ""
 	if socket == "" {
 		return next, nil
 	}
-	s, err := signer.Dial(socket)
-	if err != nil {
+	if err := next.ask(); err != nil {
 		return next, err
 	}
-	next.Key, next.Signer, next.Origin = "", socket, s.Name()
-	if s.Name() == ls.Origin {
-		err = onus.Errorf(onus.Invalid, "make one with another --origin: onus signer --init", "a new epoch is another log, and the signer at %s has the key of the old one", socket)
+	if next.Origin == ls.Origin {
+		return next, onus.Errorf(onus.Invalid, "start one with another key, state and --origin", "a new epoch is another log, and the signer at %s has the key of the old one", socket)
 	}
-	return next, errors.Join(err, s.Close())
+	return next, nil
 }
 
 // givenUp is the last checkpoint that outsiders may hold: the published one,

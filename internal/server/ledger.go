@@ -30,6 +30,7 @@ type LedgerSettings struct {
 	Epoch   int    `json:"epoch"`             // how often it began again after a backup was restored, from 1
 	Key     string `json:"key,omitempty"`     // the key's file in the data folder
 	Signer  string `json:"signer,omitempty"`  // the socket of onus signer, instead of Key
+	Public  string `json:"public,omitempty"`  // the verifier key of that signer
 	Publish string `json:"publish,omitempty"` // the folder where it is published; best on another disk
 	Policy  string `json:"policy,omitempty"`  // the file of the C2SP tlog-policy that names the witnesses
 }
@@ -67,26 +68,31 @@ type logKey struct {
 	signer note.Signer
 	vkey   string
 	late   bool
-	close  func() error
 }
 
 func (ls LedgerSettings) open(data string) (logKey, error) {
-	nothing := func() error { return nil }
 	if ls.Signer == "" {
 		s, vkey, err := ledger.LoadOrCreateKey(filepath.Join(data, ls.Key), ls.Origin)
 		if err != nil {
 			return logKey{}, onus.Errorf(onus.LedgerClosed, "bring back the key that signed this ledger", "the ledger cannot be signed: %w", err)
 		}
-		return logKey{s, vkey, false, nothing}, nil
+		return logKey{s, vkey, false}, nil
 	}
-	s, err := signer.Dial(ls.Signer)
+	s, err := signer.At(ls.Signer, ls.Public)
 	if err != nil {
 		return logKey{}, err
 	}
-	if s.Name() != ls.Origin {
-		return logKey{}, errors.Join(onus.Errorf(onus.Invalid, "start the signer with the key of this log", "the signer at %s has the key of %q, and this ledger is %q", ls.Signer, s.Name(), ls.Origin), s.Close())
+	return logKey{s, ls.Public, true}, nil
+}
+
+// ask learns from the signer which log's key it has.
+func (ls *LedgerSettings) ask() error {
+	s, err := signer.Dial(ls.Signer)
+	if err != nil {
+		return err
 	}
-	return logKey{s, s.VerifierKey(), true, s.Close}, nil
+	ls.Key, ls.Origin, ls.Public = "", s.Name(), s.VerifierKey()
+	return s.Close()
 }
 
 // InitLedger settles who signs the ledger of a data folder and where it is
@@ -104,21 +110,15 @@ func InitLedger(data string, ls LedgerSettings) (string, error) {
 	}
 	ls.Epoch = 1
 	if ls.Key = keyFile; ls.Signer != "" {
-		ls.Key = ""
-		s, err := signer.Dial(ls.Signer)
-		if err != nil {
+		if err := ls.ask(); err != nil {
 			return "", err
-		}
-		ls.Origin = s.Name()
-		if err := s.Close(); err != nil {
-			return "", fmt.Errorf("leave the signer: %w", err)
 		}
 	}
 	key, err := ls.open(data)
 	if err != nil {
 		return "", err
 	}
-	return key.vkey, errors.Join(ls.write(data), key.close())
+	return key.vkey, ls.write(data)
 }
 
 // policy gives the policy of a ledger: as its file says, or its key alone.

@@ -154,14 +154,29 @@ var _ note.Signer = (*Remote)(nil)
 func Dial(path string) (*Remote, error) {
 	s := &Remote{path: path}
 	vkey, err := s.ask(wordKey, nil)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		s.vkey = string(vkey)
+		s.verifier, err = verifierOf(path, s.vkey)
 	}
-	s.vkey = string(vkey)
-	if s.verifier, err = note.NewVerifier(s.vkey); err != nil {
-		return nil, errors.Join(onus.Errorf(onus.Invalid, "", "the signer at %s has no key that can be used: %w", path, err), s.Close())
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// At is the signer at a socket whose key is known. It is reached when it is
+// asked to sign.
+func At(path, vkey string) (*Remote, error) {
+	v, err := verifierOf(path, vkey)
+	return &Remote{path: path, vkey: vkey, verifier: v}, err
+}
+
+func verifierOf(path, vkey string) (note.Verifier, error) {
+	v, err := note.NewVerifier(vkey)
+	if err != nil {
+		return nil, onus.Errorf(onus.Invalid, "onus signer prints its key", "the signer at %s has no key that can be used: %w", path, err)
+	}
+	return v, nil
 }
 
 // Name is the key's name.
