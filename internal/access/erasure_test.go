@@ -21,6 +21,7 @@ const why = "request 2026-17 under article 17"
 // proof verifies; and what is told says that it was erased.
 func TestAnErasedPersonIsNowhere(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
+		t.Helper()
 		w.leave()
 		if got := w.holds(); len(got) != len(hisValues) {
 			t.Fatalf("before, the files hold only %v: the test does not look where the data is", got)
@@ -120,6 +121,7 @@ func wantRefused(t *testing.T, err error, kind onus.ErrorKind, says string) {
 // Two people, neither of them the subject, and nobody twice.
 func TestNobodyErasesAlone(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
+		t.Helper()
 		w.leave()
 		_, err := w.request(mara, " ")
 		wantRefused(t, err, onus.Invalid, "needs a reason")
@@ -163,6 +165,7 @@ func TestNobodyErasesAlone(t *testing.T) {
 // Who decides is an active person whom the organisation knows.
 func TestWhoMayDecide(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
+		t.Helper()
 		for mail, says := range map[string]string{
 			"": "nobody knows who os:x is", "nobody@acme.example": "not one active person", "lee@acme.example": "not one active person", "bot@acme.example": "not one active person",
 		} {

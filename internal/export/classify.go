@@ -31,12 +31,14 @@ func classify(l trail.Line) (int, activity, object) {
 			return entity(l, activity{4, "Delete"})
 		}
 	}
-	return entity(l, createOrUpdate(l, 1, 3))
+	return entity(l, createOrUpdate(l, 3))
 }
 
-func createOrUpdate(l trail.Line, create, update int) activity {
+// createOrUpdate is what made the object, or changed it; every class numbers
+// the making 1.
+func createOrUpdate(l trail.Line, update int) activity {
 	if l.Event.Object.Version == 1 {
-		return activity{create, "Create"}
+		return activity{1, "Create"}
 	}
 	return activity{update, "Update"}
 }
@@ -85,7 +87,7 @@ func accountOf(l trail.Line, holder string, system onus.SystemName, ref string) 
 
 // identity: who somebody is.
 func identity(l trail.Line) (int, activity, object) {
-	act := createOrUpdate(l, 1, 2)
+	act := createOrUpdate(l, 2)
 	if l.Event.Type == ledger.ObjectErased {
 		act = activity{3, "Delete"}
 	}
@@ -143,7 +145,7 @@ func change(l trail.Line) (int, activity, object) {
 	c := decode[onus.Change](l)
 	t := c.Planned.Target
 	if t.System == "" {
-		return entity(l, createOrUpdate(l, 1, 3)) // erased, or damaged
+		return entity(l, createOrUpdate(l, 3)) // erased, or damaged
 	}
 	if t.IsGrant() {
 		return held(l, string(c.Identity), t.System, string(t.Account), t.Entitlement, !c.Planned.Verb.TakesAway())
@@ -161,5 +163,5 @@ func change(l trail.Line) (int, activity, object) {
 // rule by which somebody is given access for who they are.
 func role(l trail.Line) (int, activity, object) {
 	name := l.Event.Object.ID
-	return roleManagement, createOrUpdate(l, 1, 2), object{"iam_role": object{"name": name, "uid": "workflow/" + name}}
+	return roleManagement, createOrUpdate(l, 2), object{"iam_role": object{"name": name, "uid": "workflow/" + name}}
 }

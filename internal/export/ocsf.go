@@ -2,6 +2,7 @@ package export
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"github.com/onus-id/onus"
@@ -65,9 +66,7 @@ func OCSF(l trail.Line, from Origin) map[string]any {
 	if l.Says != "" {
 		m["message"] = l.Says
 	}
-	for k, v := range more {
-		m[k] = v
-	}
+	maps.Copy(m, more)
 	return m
 }
 
@@ -113,31 +112,46 @@ func unmapped(l trail.Line) object {
 	return m
 }
 
-// severity is Informational but for what a person should look at.
+// severities are those of events that a person should look at.
+var severities = map[ledger.Type]int{
+	ledger.ReadHeld: severityMedium, ledger.BatchHeld: severityMedium, ledger.RunExcepted: severityMedium,
+	ledger.ChangeExcepted: severityMedium, ledger.ExceptionOpened: severityMedium, ledger.ChangeOverridden: severityMedium,
+	ledger.ExceptionClimbed: severityHigh,
+	ledger.ErasureRequested: severityLow, ledger.ErasureCarried: severityLow, ledger.ErasureRefused: severityLow, ledger.ObjectErased: severityLow,
+	ledger.OccasionStopped: severityLow, ledger.BatchRefused: severityLow, ledger.ChangeRefused: severityLow,
+}
+
 func severity(e ledger.Event) int {
-	switch e.Type {
-	case ledger.ReadHeld, ledger.BatchHeld, ledger.RunExcepted, ledger.ChangeExcepted, ledger.ExceptionOpened, ledger.ChangeOverridden:
-		return severityMedium
-	case ledger.ExceptionClimbed:
-		return severityHigh
-	case ledger.ErasureRequested, ledger.ErasureCarried, ledger.ErasureRefused, ledger.ObjectErased, ledger.OccasionStopped,
-		ledger.BatchRefused, ledger.ChangeRefused, ledger.ApprovalDenied, ledger.ApprovalClimbed:
-		return severityLow
-	default:
-		return severityInformational
+	if s, listed := severities[e.Type]; listed {
+		return s
 	}
+	return severityInformational
+}
+
+// OCSF's statuses.
+const (
+	statusSuccess = 1
+	statusFailure = 2
+	statusOther   = 99 // not yet known, or not the system's answer
+)
+
+// statuses are those of events that are no success.
+var statuses = map[ledger.Type]int{
+	ledger.ChangeExcepted: statusFailure, ledger.ChangeRefused: statusFailure, ledger.RunExcepted: statusFailure,
+	ledger.BatchRefused: statusFailure, ledger.ReadHeld: statusFailure, ledger.BatchHeld: statusFailure,
+	ledger.ChangeIntended: statusOther, ledger.ChangeApplied: statusOther, ledger.ChangeHeld: statusOther, ledger.ChangeRetried: statusOther,
+	ledger.RunWaiting: statusOther, ledger.RunCreated: statusOther, ledger.ChangeOverridden: statusOther,
 }
 
 // statusOf is how it went, where the event says so.
 func statusOf(e ledger.Event) (int, string) {
-	switch e.Type {
-	case ledger.ChangeExcepted, ledger.ChangeRefused, ledger.RunExcepted, ledger.BatchRefused, ledger.ReadHeld, ledger.BatchHeld:
-		return 2, "Failure"
-	case ledger.ChangeIntended, ledger.ChangeApplied, ledger.ChangeHeld, ledger.ChangeRetried, ledger.RunWaiting, ledger.RunCreated, ledger.ChangeOverridden,
-		ledger.ChangeApproved, ledger.ApprovalAsked, ledger.ApprovalGiven, ledger.ApprovalDenied, ledger.ApprovalClimbed, ledger.ApprovalExpired:
-		return 99, string(e.Type) // not yet known, or not the system's answer
+	switch statuses[e.Type] {
+	case statusFailure:
+		return statusFailure, "Failure"
+	case statusOther:
+		return statusOther, string(e.Type)
 	default:
-		return 1, "Success"
+		return statusSuccess, "Success"
 	}
 }
 

@@ -26,9 +26,17 @@ func Syslog(l trail.Line, from Origin) []byte {
 	b.WriteString(" " + header(from.Host, 255) + " onus " + strconv.Itoa(from.Process) + " " + header(string(e.Type), 32))
 	b.WriteString(" [onus@" + enterprise)
 	for _, p := range []struct{ name, value string }{
-		{"index", strconv.FormatInt(l.Index, 10)}, {"event", e.ID}, {"log", from.Log}, {"actor", e.Actor}, {"owner", e.Owner},
-		{"subject", l.Subject}, {"object", e.Object.Kind + "/" + e.Object.ID}, {"version", strconv.FormatInt(e.Object.Version, 10)},
-		{"workflow", e.Workflow}, {"rule", e.Rule}, {"cause", e.Cause},
+		{"index", strconv.FormatInt(l.Index, 10)},
+		{"event", e.ID},
+		{"log", from.Log},
+		{"actor", e.Actor},
+		{"owner", e.Owner},
+		{"subject", l.Subject},
+		{"object", e.Object.Kind + "/" + e.Object.ID},
+		{"version", strconv.FormatInt(e.Object.Version, 10)},
+		{"workflow", e.Workflow},
+		{"rule", e.Rule},
+		{"cause", e.Cause},
 	} {
 		if p.value != "" {
 			b.WriteString(" " + p.name + `="` + paramValue(p.value) + `"`)

@@ -25,7 +25,7 @@ func TestFollowingTellsAllThatComes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // the test looks at what was told
+	defer s.Close(context.WithoutCancel(t.Context()))
 	ctx, stop := context.WithCancel(t.Context())
 	told := make(chan int64, 10_000)
 	ended := make(chan error, 1)

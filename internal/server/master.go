@@ -61,7 +61,7 @@ func makeMaster(folder, path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // after the link only this name goes
+	defer os.Remove(f.Name()) // after the link only this name goes
 	_, err = f.WriteString(base64.StdEncoding.EncodeToString(key) + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err

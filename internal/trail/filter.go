@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ func ParseFilter(terms []string, now time.Time) (Filter, error) {
 		if !ok || value == "" {
 			return f, onus.Errorf(onus.Invalid, "write it as name=value", "%q is not a condition", term)
 		}
-		if err := f.set(name, value, now); err != nil {
+		if err := set(&f, name, value, now); err != nil {
 			return f, err
 		}
 	}
@@ -44,7 +45,7 @@ func ParseFilter(terms []string, now time.Time) (Filter, error) {
 	return f, nil
 }
 
-func (f *Filter) set(name, value string, now time.Time) error {
+func set(f *Filter, name, value string, now time.Time) error {
 	var err error
 	switch name {
 	case "person":
@@ -57,7 +58,7 @@ func (f *Filter) set(name, value string, now time.Time) error {
 		f.Workflow = value
 	case "type":
 		f.Type = value
-		if !f.knowsType() {
+		if !knowsType(value) {
 			return onus.Errorf(onus.Invalid, "docs/ledger-events.md lists them; 'change.*' takes all of a group", "there is no type of event %q", value)
 		}
 	case "since":
@@ -70,9 +71,9 @@ func (f *Filter) set(name, value string, now time.Time) error {
 	return err
 }
 
-func (f *Filter) knowsType() bool {
+func knowsType(want string) bool {
 	for typ := range ledger.Types {
-		if matchesType(f.Type, string(typ)) {
+		if matchesType(want, string(typ)) {
 			return true
 		}
 	}
@@ -93,13 +94,13 @@ func parseTime(text string, now time.Time) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	ago, scale := text, time.Duration(1)
+	const day, longest = 24 * time.Hour, 200 * 365
 	if days, ok := strings.CutSuffix(text, "d"); ok {
-		ago, scale = days+"h", 24
-	}
-	const longest = 200 * 365 * 24 * time.Hour
-	if d, err := time.ParseDuration(ago); err == nil && d >= 0 && d <= longest/scale {
-		return now.Add(-d * scale).UTC(), nil
+		if n, err := strconv.ParseUint(days, 10, 32); err == nil && n <= longest {
+			return now.Add(-time.Duration(n) * day).UTC(), nil //nolint:gosec // at most two hundred years
+		}
+	} else if d, err := time.ParseDuration(text); err == nil && d >= 0 && d <= longest*day {
+		return now.Add(-d).UTC(), nil
 	}
 	return time.Time{}, onus.Errorf(onus.Invalid, "as in 2026-03-02, 2026-03-02T09:00:00Z, or 36h or 7d for how long ago", "%q is no time", text)
 }

@@ -161,8 +161,9 @@ func TestReadingSelectsWhatTheFilterSays(t *testing.T) {
 				want = append(want, int64(i))
 			}
 		}
-		var got []int64
-		for _, l := range read(t.Context(), t, s, trail.Query{Filter: f, From: int64(from)}) {
+		lines := read(t.Context(), t, s, trail.Query{Filter: f, From: int64(from)})
+		got := make([]int64, 0, len(lines))
+		for _, l := range lines {
 			got = append(got, l.Index)
 			if l.Event.ID != events[l.Index].ID || string(l.State) != "{}" || l.Erased {
 				rt.Fatalf("entry %d reads as %+v", l.Index, l)

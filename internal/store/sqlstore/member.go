@@ -276,7 +276,7 @@ var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadd
 // at their end instead of all over; the other 80 bits are random.
 func newID(now time.Time) (id string, salt, nonce []byte) {
 	random := make([]byte, 16+saltSize+nonceSize)
-	_, _ = rand.Read(random)                                              // never fails
+	_, _ = rand.Read(random) // never fails
 	ms := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli())<<16)
 	copy(random[:6], ms)
 	return "evt_" + idEncoding.EncodeToString(random[:16]), random[16 : 16+saltSize], random[16+saltSize:]

@@ -15,8 +15,8 @@ import (
 	"github.com/onus-id/onus/ledger"
 )
 
-// secretName is looked for everywhere after its erasure.
-const secretName = "Zdravka-Quillfeather"
+// hisName is looked for everywhere after its erasure.
+const hisName = "Zdravka-Quillfeather"
 
 // ofSubject is a thing with somebody's data in its body and in a key.
 func ofSubject(id, subject, name string) store.Object {
@@ -26,8 +26,9 @@ func ofSubject(id, subject, name string) store.Object {
 	}
 }
 
-// erase erases a subject and reduces every object of theirs to its ID.
-func erase(ctx context.Context, tx store.Tx, subject string, also ...store.ObjectRef) (store.Erased, error) {
+// eraseOne erases the subject idn_1 and reduces every object of theirs to its ID.
+func eraseOne(ctx context.Context, tx store.Tx, also ...store.ObjectRef) (store.Erased, error) {
+	const subject = "idn_1"
 	done, err := tx.Erase(ctx, subject, also)
 	if err != nil {
 		return done, err
@@ -62,18 +63,18 @@ func erasureForgets(t *testing.T, b Backend) {
 	t.Helper()
 	place := b.Place(t)
 	s := openAt(t, b, place, Options(t))
-	put(t, s, ofSubject("a", "", secretName)) // before anybody knew whose it is
-	put(t, s, ofSubject("a", "idn_1", secretName), ofSubject("b", "idn_1", secretName), ofSubject("c", "idn_2", "Bo"))
-	put(t, s, ofSubject("x", "", secretName), ofSubject("d", "", "Kim"))
+	put(t, s, ofSubject("a", "", hisName)) // before anybody knew whose it is
+	put(t, s, ofSubject("a", "idn_1", hisName), ofSubject("b", "idn_1", hisName), ofSubject("c", "idn_2", "Bo"))
+	put(t, s, ofSubject("x", "", hisName), ofSubject("d", "", "Kim"))
 
 	var done store.Erased
 	update(t, s, func(tx store.Tx) error {
 		// In the same transaction, before and after it.
-		if err := record(t.Context(), tx, ofSubject("b", "idn_1", secretName)); err != nil {
+		if err := record(t.Context(), tx, ofSubject("b", "idn_1", hisName)); err != nil {
 			return err
 		}
 		var err error
-		if done, err = erase(t.Context(), tx, "idn_1", store.ObjectRef{Kind: "thing", ID: "x"}); err != nil {
+		if done, err = eraseOne(t.Context(), tx, store.ObjectRef{Kind: "thing", ID: "x"}); err != nil {
 			return err
 		}
 		return record(t.Context(), tx, ofSubject("c", "idn_2", "Bo-2"))
@@ -107,16 +108,16 @@ func erasureForgets(t *testing.T, b Backend) {
 	if got := entriesOf(t, s, "a"); string(got[3].Body) != `{"name":"Back"}` {
 		t.Errorf("after coming back: %q", got[3].Body)
 	}
-	update(t, s, func(tx store.Tx) error { _, err := erase(t.Context(), tx, "idn_1"); return err })
+	update(t, s, func(tx store.Tx) error { _, err := eraseOne(t.Context(), tx); return err })
 	verify(t, s)
 }
 
 func failedErasureForgetsNothing(t *testing.T, b Backend) {
 	t.Helper()
 	s := open(t, b)
-	put(t, s, ofSubject("a", "idn_1", secretName))
+	put(t, s, ofSubject("a", "idn_1", hisName))
 	err := s.Update(t.Context(), func(tx store.Tx) error {
-		if _, err := erase(t.Context(), tx, "idn_1"); err != nil {
+		if _, err := eraseOne(t.Context(), tx); err != nil {
 			return err
 		}
 		return errNo
@@ -125,7 +126,7 @@ func failedErasureForgetsNothing(t *testing.T, b Backend) {
 		t.Fatal(err)
 	}
 	put(t, s, ofSubject("a", "idn_1", "Next"))
-	for i, want := range []string{secretName, "Next"} {
+	for i, want := range []string{hisName, "Next"} {
 		if got := entriesOf(t, s, "a")[i]; !strings.Contains(string(got.Body), want) {
 			t.Errorf("entry %d is %q, want %s", i, got.Body, want)
 		}
@@ -140,10 +141,10 @@ func sealedNeedsKeys(t *testing.T, b Backend) {
 	t.Helper()
 	place := b.Place(t)
 	s := openAt(t, b, place, Options(t))
-	put(t, s, ofSubject("a", "idn_1", secretName))
+	put(t, s, ofSubject("a", "idn_1", hisName))
 	db, _ := s.Writer()
 	var kept []byte
-	if err := db.QueryRowContext(t.Context(), `SELECT body FROM entry`).Scan(&kept); err != nil || bytes.Contains(kept, []byte(secretName)) {
+	if err := db.QueryRowContext(t.Context(), `SELECT body FROM entry`).Scan(&kept); err != nil || bytes.Contains(kept, []byte(hisName)) {
 		t.Errorf("the ledger keeps %q in clear (%v)", kept, err)
 	}
 	if err := s.Close(); err != nil {
@@ -194,7 +195,7 @@ func (b Backend) holds(t *testing.T, s store.Store, place, text string) bool {
 		t.Fatal("the database has no files")
 	}
 	for _, path := range files {
-		data, err := os.ReadFile(path)
+		data, err := os.ReadFile(path)                     //nolint:gosec // a file of the test's own database
 		if err != nil && !errors.Is(err, os.ErrNotExist) { // a table's old file may go at any time
 			t.Fatal(err)
 		}
@@ -216,7 +217,7 @@ func erasedIsNowhere(t *testing.T, b Backend) {
 	if !b.holds(t, s, place, lostName) {
 		t.Fatal("before the erasure the name is nowhere either: the test does not look where it would be")
 	}
-	update(t, s, func(tx store.Tx) error { _, err := erase(t.Context(), tx, "idn_1"); return err })
+	update(t, s, func(tx store.Tx) error { _, err := eraseOne(t.Context(), tx); return err })
 	scrubber, ok := s.(store.Scrubber)
 	if !ok {
 		t.Fatal("the store cannot scrub its files")
