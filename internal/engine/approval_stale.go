@@ -48,7 +48,7 @@ func (d *asked) facts(ctx context.Context, run onus.Run, row store.Row) (*onus.E
 		if fresh, err = r.replanAmended(ctx, run); err != nil {
 			return d.unplannable(ctx, run, err)
 		}
-		if r.back || len(planning.Diff(remaining(old, changes), fresh)) == 0 {
+		if r.back || len(planning.Diff(remaining(old, changes), butFor(fresh, changes))) == 0 {
 			return nil, nil //nolint:nilnil // it is the plan still
 		}
 	}
@@ -67,6 +67,20 @@ func (d *asked) facts(ctx context.Context, run onus.Run, row store.Row) (*onus.E
 		return nil, err
 	}
 	return d.e.stale(ctx, d.tx, d.a)
+}
+
+// butFor leaves out of a plan what people refused or overrode in the run that
+// it is compared with: that the facts still warrant it is no news.
+func butFor(plan onus.Plan, changes []onus.Change) onus.Plan {
+	same := func(a, b onus.PlannedChange) bool {
+		return a.Step == b.Step && a.Verb == b.Verb && a.Target.System == b.Target.System && a.Target.Entitlement == b.Target.Entitlement && a.Target.Name == b.Target.Name
+	}
+	plan.Changes = slices.DeleteFunc(slices.Clone(plan.Changes), func(p onus.PlannedChange) bool {
+		return slices.ContainsFunc(changes, func(c onus.Change) bool {
+			return (c.State == onus.ChangeRefused || c.State == onus.ChangeOverridden) && same(c.Planned, p)
+		})
+	})
+	return plan
 }
 
 // unplannable: on the facts of now nothing can be planned.
@@ -116,8 +130,8 @@ func (e *Engine) laterOccasion(ctx context.Context, r store.Reader, a onus.Appro
 	return nil, nil //nolint:nilnil // nothing happened, and nothing went wrong
 }
 
-// successor gives the run that took the place of the one that was asked
-// about: the newest, of the same workflow or of one that follows it.
+// successor gives the newest run that took the place of the one that was
+// asked about: planned again, or set off by what happened later.
 func (e *Engine) successor(ctx context.Context, r store.Reader, a onus.Approval) (next onus.Run, is bool, err error) {
 	mine, err := store.Runs.Get(ctx, r, string(a.Run))
 	if err != nil {
@@ -128,16 +142,29 @@ func (e *Engine) successor(ctx context.Context, r store.Reader, a onus.Approval)
 		return next, false, err
 	}
 	for _, run := range runs {
-		wf := e.Program.Workflows[run.Workflow]
-		family := run.Workflow == a.Workflow || wf != nil && slices.Contains(wf.Follows, a.Workflow)
-		switch {
-		case run.ID == a.Run, !family, !run.Began.After(mine.Began), strings.HasPrefix(run.Occasion, expiry),
-			run.State == onus.RunRefused, run.State == onus.RunSuperseded:
-		case !is, run.Began.After(next.Began):
+		if run.State == onus.RunRefused || run.State == onus.RunSuperseded || !e.replaces(run, mine) {
+			continue
+		}
+		if !is || run.Began.After(next.Began) {
 			next, is = run, true
 		}
 	}
 	return next, is, nil
+}
+
+// replaces says whether a run leaves nothing to another: it is of the same
+// occasion, planned again, or of a later one that the same workflow or one
+// that follows it took up.
+func (e *Engine) replaces(run, former onus.Run) bool {
+	if run.ID == former.ID || strings.HasPrefix(run.Occasion, expiry) {
+		return false
+	}
+	if run.Occasion == former.Occasion {
+		return run.Workflow == former.Workflow && former.State == onus.RunSuperseded && !run.Began.Before(former.Began)
+	}
+	wf := e.Program.Workflows[run.Workflow]
+	family := run.Workflow == former.Workflow || wf != nil && slices.Contains(wf.Follows, former.Workflow)
+	return family && run.Began.After(former.Began)
 }
 
 // stale says, of a request whose plan is not the plan any more, what differs
