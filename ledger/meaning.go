@@ -214,6 +214,11 @@ var Types = map[Type]Meaning{
 		Notes: map[string]string{"state": "stale, or lacking"},
 	},
 
+	ReversalOrdered: {
+		When: "a person ordered that what earlier runs did be undone; the occasions that it gives have it as their cause", Actor: "the person who ordered it", Owner: "the person who ordered it",
+		Object: "reversal", Notes: map[string]string{"changes": "how many changes it is about", "identities": "of how many identities"},
+	},
+
 	EpochBegan: {
 		When: "the ledger goes on as another log, from where a restored backup had ended", Actor: "the person who decided it", Owner: "the person who decided it",
 		Notes: map[string]string{"former": "the signed checkpoint that was published last before it"},

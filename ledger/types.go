@@ -65,6 +65,8 @@ const (
 	ApprovalClimbed Type = "approval.climbed"
 	ApprovalExpired Type = "approval.expired"
 
+	ReversalOrdered Type = "reversal.ordered"
+
 	EpochBegan Type = "epoch.began"
 
 	ErasureRequested Type = "erasure.requested"

@@ -66,6 +66,13 @@ func (e *Engine) intend(ctx context.Context, l *live, i int, found *[]write) (ou
 			"find out whose it is; then retry, or amend the login"))
 		return outcome{}, false, e.flush(ctx, found)
 	}
+	if why, err := e.changedSince(ctx, l, c, image); err != nil {
+		return outcome{}, false, err
+	} else if why != "" {
+		*found = append(*found, e.stop(l, i, c, onus.ConflictOnSystem, why,
+			"a reversal leaves alone what was changed since: look at the system; then retry, override to go on without it, or refuse"))
+		return outcome{}, false, e.flush(ctx, found)
+	}
 	c.State, c.Before, c.Intended = onus.ChangeIntended, &image, e.Now().UTC()
 	c.Planned.Target.Account = image.Ref
 	e.lease(&c)

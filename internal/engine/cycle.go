@@ -216,6 +216,9 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 		}
 	}
 	at := waiting{occasion: o, event: row.Event}
+	if o.Kind == onus.Reversing {
+		return e.planReversal(ctx, r, at, roster, out)
+	}
 	f, err := e.facts(ctx, r, o, roster, now)
 	if err != nil {
 		return err
@@ -370,6 +373,11 @@ func (e *Engine) settleUnwanted(ctx context.Context, all []waiting) error {
 				}
 				if row.Event != w.event {
 					continue // it moved on: the next cycle looks again
+				}
+				if o.State == onus.Stopped {
+					if err := e.clearAbout(ctx, tx, "occasion", o.ID, func(x onus.Exception) bool { return x.Run == "" }); err != nil {
+						return err
+					}
 				}
 				if _, err := e.settleOccasion(ctx, tx, o, "", row.Event, ""); err != nil {
 					return err

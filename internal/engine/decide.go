@@ -223,6 +223,12 @@ func (d *ruling) onOccasion(ctx context.Context) error {
 	case Refuse:
 		o.State, typ = onus.Settled, ledger.OccasionSettled
 		d.says = "nothing comes of the occasion"
+	case Override:
+		if o.Kind != onus.Reversing {
+			return d.cannot("there is no plan that could be let through", "amend the record for this occasion, or refuse")
+		}
+		o.Forced, o.State = true, onus.Waiting
+		d.says = "what was changed since is undone too, at the next cycle"
 	default:
 		return d.cannot("there is no plan that could be let through", "amend the record for this occasion, or refuse")
 	}

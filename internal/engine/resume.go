@@ -170,6 +170,9 @@ func (d *ruling) again(ctx context.Context, run onus.Run, row store.Row, changes
 // replan plans the run's occasion on the facts of now, with what an
 // amendment put right.
 func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
+	if isReversal(run) {
+		return d.e.replanReversal(ctx, d.tx, run, d.roster)
+	}
 	wf := d.e.Program.Workflows[run.Workflow]
 	if wf == nil {
 		return onus.Plan{}, d.cannot(fmt.Sprintf("workflow %s is not in the definitions any more", run.Workflow), "refuse it")

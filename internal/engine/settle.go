@@ -107,6 +107,9 @@ func (e *Engine) settleGrant(ctx context.Context, tx store.Tx, l *live, c onus.C
 			g.Warrants[i].EndedBy = "expired"
 		}
 	}
+	if len(c.Planned.Undoes) > 0 {
+		return e.settleUndone(ctx, tx, l, c, g, known, cause)
+	}
 	switch {
 	case gives:
 		given(&g, l, c, now)
@@ -158,6 +161,9 @@ func given(g *onus.Grant, l *live, c onus.Change, now time.Time) {
 // isLeaver says whether a run is of somebody's leaving. Of a workflow that is
 // defined no more, what set the run off says so.
 func (e *Engine) isLeaver(ctx context.Context, l *live) (is bool, err error) {
+	if isReversal(l.run) {
+		return false, nil
+	}
 	if wf := e.Program.Workflows[l.run.Workflow]; wf != nil {
 		return wf.Leaver, nil
 	}

@@ -195,9 +195,17 @@ var (
 	Occasions = Kind[onus.Occasion]{
 		Name: "occasion", ID: func(v onus.Occasion) string { return v.ID },
 		Keys: func(v onus.Occasion) []Key {
-			return []Key{{"state", string(v.State)}, {"identity", string(v.Identity)}}
+			keys := []Key{{"state", string(v.State)}, {"identity", string(v.Identity)}}
+			if v.Reversal != "" {
+				keys = append(keys, Key{"reversal", v.Reversal})
+			}
+			return keys
 		},
 		Subject: func(v onus.Occasion) string { return string(v.Identity) },
+	}
+	Reversals = Kind[onus.Reversal]{
+		Name: "reversal", ID: func(v onus.Reversal) string { return v.ID },
+		Keys: func(v onus.Reversal) []Key { return []Key{{"at", Stamp(v.At)}} },
 	}
 	Plans = Kind[onus.Plan]{
 		Name: "plan", ID: func(v onus.Plan) string { return string(v.Digest) },
@@ -264,7 +272,7 @@ var kinds = map[string]interface {
 	Reads.Name: Reads, Records.Name: Records, Identities.Name: Identities, Accounts.Name: Accounts,
 	Grants.Name: Grants, Occasions.Name: Occasions, Plans.Name: Plans, Batches.Name: Batches, Runs.Name: Runs,
 	Changes.Name: Changes, Exceptions.Name: Exceptions, Approvals.Name: Approvals, WorkflowVersions.Name: WorkflowVersions,
-	DefinitionSets.Name: DefinitionSets, Erasures.Name: Erasures, Epochs.Name: Epochs,
+	DefinitionSets.Name: DefinitionSets, Reversals.Name: Reversals, Erasures.Name: Erasures, Epochs.Name: Epochs,
 }
 
 // RecordID is the id of a source's record.
