@@ -177,6 +177,10 @@ func (w *world) populate() {
 		ID: "run_1.00", Run: "run_1", State: onus.ChangeConfirmed, Identity: subject, Planned: planned, Evidence: hisLogin + " is a member",
 		Before: &onus.Image{Exists: true, Name: hisLogin, Attributes: onus.Attributes{"street": hisStreet}},
 	})
+	put(w, store.Approvals, ledger.ApprovalGiven, onus.Approval{
+		ID: "apr_1", State: onus.ApprovalApproved, Run: "run_1", Identity: subject, Why: hisLogin + " may",
+		Answers: []onus.Answer{{Person: "mara@acme.example", Who: mara, Yes: true, Reason: hisName + " is known to me"}},
+	})
 	put(w, store.Grants, ledger.GrantWarranted, onus.Grant{
 		System: "dir", Account: "u-77", Entitlement: "group:finance", Identity: subject, Observed: true, Via: hisLogin,
 		Warrants: []onus.Warrant{{Workflow: "joiner", Version: 1, Step: "team", Run: "run_1", Change: "run_1.00"}},

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"github.com/onus-id/onus"
@@ -39,3 +40,18 @@ var Erasures = Kind[Erasure]{
 		return []Key{{"state", string(v.State)}, {"subject", string(v.Subject)}}
 	},
 }
+
+// PersonalKinds are the names of the kinds whose objects hold somebody's
+// personal data.
+func PersonalKinds() []string {
+	var names []string
+	for name, k := range kinds {
+		if of, ok := k.(interface{ hasSubject() bool }); ok && of.hasSubject() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (k Kind[T]) hasSubject() bool { return k.Subject != nil }
