@@ -144,6 +144,9 @@ func BallotOf(ctx context.Context, r store.Reader, a onus.Approval, others []str
 			b.Authors = append(b.Authors, x.Decided.Person)
 		}
 	}
+	if b.Authors, err = withOrderer(ctx, r, a.Occasion, b.Authors); err != nil {
+		return b, err
+	}
 	known := map[string]onus.Identity{}
 	for _, mail := range slices.Concat(b.Everybody(), b.Authors, others) {
 		who, is, err := personOf(ctx, r, mail)

@@ -104,8 +104,9 @@ func (e *Engine) Simulate(ctx context.Context, roster Roster) ([]Simulation, err
 type survey struct {
 	batches  []*workload
 	unwanted []waiting
-	underWay bool                // runs are going that nobody has to act on
-	lacking  map[string][]string // duty that nobody stands for → workflows that give nothing meanwhile
+	taken    map[onus.IdentityID]bool // whose runs this survey plans: no ground to plan a reversal on
+	underWay bool                     // runs are going that nobody has to act on
+	lacking  map[string][]string      // duty that nobody stands for → workflows that give nothing meanwhile
 }
 
 type waiting struct {
@@ -149,7 +150,7 @@ func (w *workload) simulation() Simulation {
 func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
 	var out survey
 	err := e.Store.View(ctx, func(r store.Reader) error {
-		out = survey{}
+		out = survey{taken: map[onus.IdentityID]bool{}}
 		versions, err := e.versions(ctx, r)
 		if err != nil {
 			return err
@@ -274,7 +275,7 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 				continue
 			}
 		}
-		t.by.plans = append(t.by.plans, p)
+		t.by.plans, out.taken[o.Identity] = append(t.by.plans, p), true
 	}
 	if o.State == onus.Waiting && len(takes) == 0 && !held && (wanted || !mayBeWantedLater(o, f.Identity)) {
 		out.unwanted = append(out.unwanted, at)

@@ -277,6 +277,9 @@ func whyUndone(ctx context.Context, r store.Reader, o onus.Occasion) (string, er
 // person is asked about the rest.
 func (e *Engine) planReversal(ctx context.Context, r store.Reader, at waiting, roster Roster, out *survey) error {
 	o := at.occasion
+	if out.taken[o.Identity] {
+		return nil // the next cycle plans it, on what is so then
+	}
 	why, err := whyUndone(ctx, r, o)
 	if err != nil {
 		return err
@@ -299,7 +302,7 @@ func (e *Engine) planReversal(ctx context.Context, r store.Reader, at waiting, r
 	case len(plan.Changes) == 0 && !asks:
 		out.unwanted = append(out.unwanted, at)
 	case len(plan.Changes) > 0:
-		w.plans = append(w.plans, p)
+		w.plans, out.taken[o.Identity] = append(w.plans, p), true
 	}
 	return nil
 }

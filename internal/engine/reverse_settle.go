@@ -90,3 +90,14 @@ func (e *Engine) changedSince(ctx context.Context, l *live, c onus.Change, image
 	})
 	return why, err
 }
+
+// withOrderer adds who ordered a reversal to the authors of its plans, who
+// may not approve of them.
+func withOrderer(ctx context.Context, r store.Reader, occasion string, authors []string) ([]string, error) {
+	o, known, err := store.Occasions.Lookup(ctx, r, occasion)
+	if err != nil || !known || o.Reversal == "" {
+		return authors, err
+	}
+	rev, err := store.Reversals.Get(ctx, r, o.Reversal)
+	return append(authors, rev.Person), err
+}
