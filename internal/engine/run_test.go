@@ -154,6 +154,7 @@ func TestAnAccountThatIsThereAlreadyIsNobodysToTake(t *testing.T) {
 
 func TestWhatNeedsApprovalIsHeldAndTheRestGoesOn(t *testing.T) {
 	w := newWorld(t)
+	w.employ(sol)
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance", "manager": "omar"})
 	w.holds("ana", "group:staff", "group:finance") // not role:write
 	w.wantRun("ana", onus.RunWaiting)
