@@ -216,16 +216,16 @@ func warranted(ctx context.Context, r store.Reader, x *Explanation, who onus.Ide
 		}
 	}
 	x.Answers = answers(c.Planned.Owners)
-	more := ""
+	var more strings.Builder
 	for _, also := range inForce[1:] {
-		more += fmt.Sprintf(", and also by %s v%d rule %s", also.Workflow, also.Version, also.Step)
+		fmt.Fprintf(&more, ", and also by %s v%d rule %s", also.Workflow, also.Version, also.Step)
 	}
 	until := ""
 	if !w.Until.IsZero() {
 		until = ", until " + day(w.Until)
 	}
 	x.Sentence = fmt.Sprintf("%s %s %s because %s, decided by %s v%d rule %s on %s%s%s%s; answers for it: %s.",
-		called(who), has, thing(g), c.Planned.Reason.Says, w.Workflow, w.Version, w.Step, day(w.Since), from, until, more, spoken(x.Answers))
+		called(who), has, thing(g), c.Planned.Reason.Says, w.Workflow, w.Version, w.Step, day(w.Since), from, until, more.String(), spoken(x.Answers))
 	return nil
 }
 

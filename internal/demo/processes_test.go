@@ -58,8 +58,9 @@ func TestTwoProcessesOnOneStoreOneOfThemKilledEndTheSame(t *testing.T) {
 	if got != want {
 		t.Errorf("the systems show\n%s\nwant\n%s", got, want)
 	}
-	var names []string
-	for _, a := range d.Directory().Accounts() {
+	accounts := d.Directory().Accounts()
+	names := make([]string, 0, len(accounts))
+	for _, a := range accounts {
 		names = append(names, a.UserName)
 	}
 	slices.Sort(names)

@@ -17,7 +17,7 @@ import (
 // new process would, brings the system to the same end, without a double
 // effect.
 func TestEveryUpdateLostOnceEndsTheSame(t *testing.T) {
-	onEveryStore(t, func(t *testing.T, fresh func(*testing.T) *world) { everyUpdateLostOnce(t, fresh) })
+	onEveryStore(t, everyUpdateLostOnce)
 }
 
 func everyUpdateLostOnce(t *testing.T, fresh func(*testing.T) *world) {

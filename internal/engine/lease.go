@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/onus-id/onus"
@@ -22,7 +21,7 @@ const leaseTime = SegmentTime + 5*time.Second
 type elsewhereError struct{ until time.Time }
 
 func (e *elsewhereError) Error() string {
-	return fmt.Sprintf("another process is at work on it until %s", e.until.Format(time.RFC3339))
+	return "another process is at work on it until " + e.until.Format(time.RFC3339)
 }
 
 // elsewhere says whether another process may be in the middle of a change: it

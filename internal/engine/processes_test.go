@@ -142,7 +142,7 @@ func TestManyProcessesGiveWhatOneWould(t *testing.T) {
 		w.happens(onus.Joined, p, onus.Attributes{"department": []string{"finance", "sales"}[i%2]})
 	}
 	w.plan()
-	var runs []onus.RunID
+	runs := make([]onus.RunID, 0, len(people))
 	for _, r := range all(w, store.Runs) {
 		runs = append(runs, r.ID)
 	}

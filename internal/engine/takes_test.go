@@ -182,3 +182,35 @@ func TestARefusalEndsWhatHasBegunAndKeepsWhatIsDone(t *testing.T) {
 	}
 	w.wantRun("ana", onus.RunRefused)
 }
+
+// hasty says of what was taken away only what is stored.
+type hasty struct{ *connectortest.Faulty }
+
+func (h hasty) Verify(ctx context.Context, want connector.Desired) (connector.Verdict, error) {
+	v, err := h.Faulty.Verify(ctx, want)
+	if want.Verb.TakesAway() {
+		v.Tier = onus.TierStored
+	}
+	return v, err
+}
+
+// A revocation is confirmed by its effect where the connector can try it.
+func TestARevocationThatIsOnlyStoredIsNotConfirmed(t *testing.T) {
+	w := newWorld(t)
+	w.goes(onus.Joined, "ana", nil)
+	w.eng.Systems["dir"] = hasty{w.dir}
+	w.goes(onus.Departed, "ana", nil)
+	for _, r := range all(w, store.Runs) {
+		if r.Workflow == "leaver" && r.State != onus.RunExcepted {
+			t.Errorf("the leaver's run is %s", r.State)
+		}
+	}
+	for _, x := range w.exceptions() {
+		if x.Category != onus.Unconfirmed {
+			t.Errorf("%s: %s", x.Category, x.Message)
+		}
+	}
+	if len(w.exceptions()) == 0 {
+		t.Error("nobody was asked")
+	}
+}

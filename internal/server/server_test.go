@@ -139,8 +139,8 @@ func TestDefinitionsThatAreLiveOutliveTheirOwners(t *testing.T) {
 	h.run()
 	const owner = "helen@starter.example"
 	h.leaves(owner)
-	rep := h.run() // takes the roster in
-	rep = h.run()  // and is opened on it
+	h.run()        // takes the roster in
+	rep := h.run() // and is opened on it
 	waits := 0
 	for _, p := range rep.Planned {
 		if p.Waits {
