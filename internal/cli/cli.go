@@ -76,7 +76,8 @@ it shows, and can say for every grant why it exists and who answers for it.`,
 	root.PersistentFlags().BoolVarP(&e.quiet, "quiet", "q", false, "do not tell on stderr what long work is doing")
 	root.AddCommand(e.initCmd(), e.checkCmd(), e.testCmd(), e.planCmd(), e.runCmd(), e.serveCmd(),
 		e.exceptionsCmd(), e.explainCmd(), e.verifyCmd(), e.demoCmd(), e.logCmd(), e.eraseCmd(),
-		e.ledgerCmd(), e.signerCmd(), e.witnessCmd())
+		e.reverseCmd(), e.ledgerCmd(), e.signerCmd(), e.witnessCmd(),
+		e.approvalsCmd(), e.approveCmd(), e.denyCmd())
 	return root
 }
 

@@ -1,0 +1,319 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/engine"
+	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/planning"
+	"github.com/onus-id/onus/internal/store"
+)
+
+// Asked is a request for approval as people see it in a list.
+type Asked struct {
+	onus.Approval
+
+	Subject  string   `json:"subject"` // how people know whom it is for
+	What     []string `json:"what"`    // the changes, in words
+	WaitsFor []string `json:"waits_for,omitempty"`
+}
+
+// Weighed is a request with what there is to know before answering it.
+type Weighed struct {
+	Asked
+
+	Weight  []WeighedChange `json:"changes_in_full"`
+	Holds   []string        `json:"holds,omitempty"` // what else the subject holds
+	Others  []Answerer      `json:"people"`
+	You     string          `json:"you,omitempty"`      // whom the organisation knows who asks as
+	YourBar string          `json:"your_bar,omitempty"` // why they cannot answer it; empty: they can
+}
+
+// A WeighedChange is one change with its risk beside it.
+type WeighedChange struct {
+	Says        string           `json:"change"`
+	Title       string           `json:"title,omitempty"` // in the catalogue
+	Sensitivity onus.Sensitivity `json:"sensitivity"`
+	Because     string           `json:"because"`
+	Rule        string           `json:"rule"`
+	Inputs      onus.Attributes  `json:"inputs,omitempty"`
+	Expires     string           `json:"expires,omitempty"`
+	Reversal    string           `json:"reversal"`
+	Peers       Peers            `json:"peers"`
+}
+
+// Peers are the others like the subject.
+type Peers struct {
+	Like  string `json:"like"` // in which way they are alike
+	Count int    `json:"count"`
+	Hold  int    `json:"hold"` // how many of them hold it
+}
+
+// An Answerer is somebody who was asked, and why they cannot answer.
+type Answerer struct {
+	Person string `json:"person"`
+	Bar    string `json:"bar,omitempty"`
+}
+
+// Approvals lists what waits for a yes or no, or all, the most urgent first.
+func (b *Books) Approvals(ctx context.Context, all bool) ([]Asked, error) {
+	var list []Asked
+	err := b.store.View(ctx, func(r store.Reader) error {
+		q := store.Query{}
+		if !all {
+			q = store.Is(store.Approvals.Name, "state", string(onus.ApprovalAsked))
+		}
+		found, err := store.Approvals.Query(ctx, r, q)
+		if err != nil {
+			return err
+		}
+		list = make([]Asked, 0, len(found))
+		for _, a := range found {
+			of, _, err := asked(ctx, r, a)
+			if err != nil {
+				return err
+			}
+			list = append(list, of)
+		}
+		return nil
+	})
+	slices.SortStableFunc(list, func(a, b Asked) int {
+		if c := a.Deadline.Compare(b.Deadline); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return list, err
+}
+
+func asked(ctx context.Context, r store.Reader, a onus.Approval) (Asked, planning.Ballot, error) {
+	of := Asked{Approval: a, Subject: called(ctx, r, a.Identity), What: []string{}}
+	ballot, err := engine.BallotOf(ctx, r, a, nil)
+	if err != nil {
+		return of, ballot, err
+	}
+	for _, id := range a.Changes {
+		c, err := store.Changes.Get(ctx, r, string(id))
+		if err != nil {
+			return of, ballot, err
+		}
+		of.What = append(of.What, planning.Describe(c.Planned))
+	}
+	if a.State == onus.ApprovalAsked {
+		of.WaitsFor = slices.DeleteFunc(ballot.Eligible(), ballot.Answered)
+	}
+	return of, ballot, nil
+}
+
+// Approval gives one request by its ID, or by a beginning that only one has,
+// with its risk beside it, for a user of the operating system to look at.
+func (b *Books) Approval(ctx context.Context, id, user string) (w Weighed, err error) {
+	err = b.store.View(ctx, func(r store.Reader) error {
+		w = Weighed{}
+		a, err := findApproval(ctx, r, id)
+		if err != nil {
+			return err
+		}
+		var ballot planning.Ballot
+		if w.Asked, ballot, err = asked(ctx, r, a); err != nil {
+			return err
+		}
+		plan, err := store.Plans.Get(ctx, r, string(a.Plan))
+		if err != nil {
+			return err
+		}
+		p, err := definitionsOf(ctx, r, plan.Program)
+		if err != nil {
+			return err
+		}
+		for _, mail := range ballot.Everybody() {
+			w.Others = append(w.Others, Answerer{Person: mail, Bar: barOf(ballot, mail)})
+		}
+		w.You = p.Organisation.Operators[user]
+		w.YourBar = yourBar(ctx, r, ballot, w.You, user)
+		return b.weigh(ctx, r, p, &w)
+	})
+	return w, err
+}
+
+func findApproval(ctx context.Context, r store.Reader, id string) (onus.Approval, error) {
+	if a, known, err := store.Approvals.Lookup(ctx, r, id); err != nil || known {
+		return a, err
+	}
+	var match []onus.Approval
+	for row, err := range r.Find(ctx, store.Query{Kind: store.Approvals.Name}) {
+		if err != nil {
+			return onus.Approval{}, err
+		}
+		if strings.HasPrefix(row.ID, id) {
+			a, err := store.Approvals.Get(ctx, r, row.ID)
+			if err != nil {
+				return a, err
+			}
+			match = append(match, a)
+		}
+	}
+	switch len(match) {
+	case 0:
+		return onus.Approval{}, onus.Errorf(onus.NotFound, "onus approvals list --all shows them", "there is no approval %s", id)
+	case 1:
+		return match[0], nil
+	default:
+		return onus.Approval{}, onus.Errorf(onus.Conflict, "give more of it", "%d approvals begin with %s", len(match), id)
+	}
+}
+
+// definitionsOf compiles the definitions that a plan was made under: what an
+// entitlement was called then is what the approver is asked about (rule 11).
+func definitionsOf(ctx context.Context, r store.Reader, digest onus.Digest) (*flow.Program, error) {
+	set, err := store.DefinitionSets.Get(ctx, r, string(digest))
+	if err != nil {
+		return nil, err
+	}
+	var files []flow.File
+	if err := json.Unmarshal(set.Files, &files); err != nil {
+		return nil, fmt.Errorf("read the definitions %s: %w", digest.Short(), err)
+	}
+	draft, faults := flow.Parse(files)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	p, faults := draft.Check(nil)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return p, nil
+}
+
+// barOf says why somebody cannot answer now; empty: they can.
+func barOf(ballot planning.Ballot, mail string) string {
+	if bar := ballot.Bars(mail); bar != "" {
+		return bar
+	}
+	if ballot.Answered(mail) {
+		return mail + " answered already"
+	}
+	return ""
+}
+
+// yourBar says why who looks cannot answer.
+func yourBar(ctx context.Context, r store.Reader, ballot planning.Ballot, you, user string) string {
+	switch {
+	case ballot.State != onus.ApprovalAsked:
+		return "it is " + string(ballot.State) + " already"
+	case you == "":
+		return "nobody knows who os:" + user + " is: map the operating-system user to a person under operators in Organisation"
+	}
+	if subject, known, err := store.Identities.Lookup(ctx, r, string(ballot.Identity)); err == nil && known && strings.EqualFold(subject.Mail, you) {
+		return you + " is the subject, and nobody approves their own access"
+	}
+	return barOf(ballot, you)
+}
+
+// weigh puts the risk beside the changes.
+func (b *Books) weigh(ctx context.Context, r store.Reader, p *flow.Program, w *Weighed) error {
+	subject, _, err := store.Identities.Lookup(ctx, r, string(w.Identity))
+	if err != nil {
+		return err
+	}
+	asks := map[string]bool{}
+	for _, id := range w.Changes {
+		c, err := store.Changes.Get(ctx, r, string(id))
+		if err != nil {
+			return err
+		}
+		n := c.Planned
+		v := WeighedChange{
+			Says: planning.Describe(n), Sensitivity: n.Sensitivity, Because: n.Reason.Says, Rule: string(w.Workflow) + "/" + n.Step, Inputs: n.Reason.Inputs, Reversal: n.Reversal,
+		}
+		if e := p.Entitlements[flow.EntitlementKey{System: n.Target.System, Name: n.Target.Entitlement}]; e != nil {
+			v.Title = e.Title
+		}
+		switch {
+		case !n.Until.IsZero():
+			v.Expires = "on " + n.Until.UTC().Format("2006-01-02")
+		case n.Expires > 0:
+			v.Expires = fmt.Sprintf("%g days after it is given", n.Expires.Hours()/24)
+		}
+		if v.Peers, err = b.peers(ctx, r, subject, w.Workflow, n.Target); err != nil {
+			return err
+		}
+		asks[string(n.Target.System)+" "+n.Target.Entitlement] = true
+		w.Weight = append(w.Weight, v)
+	}
+	grants, err := store.Grants.Find(ctx, r, "identity", string(w.Identity))
+	if err != nil {
+		return err
+	}
+	for _, g := range grants {
+		name := string(g.System) + " " + g.Entitlement
+		if g.Entitlement != "" && g.Observed && !asks[name] {
+			w.Holds = append(w.Holds, name)
+		}
+	}
+	slices.Sort(w.Holds)
+	return nil
+}
+
+// peers counts who is like the subject, and who of them holds what is asked:
+// those of the same department, or else those whom the same workflow gave
+// something.
+func (b *Books) peers(ctx context.Context, r store.Reader, subject onus.Identity, wf onus.WorkflowName, t onus.Target) (Peers, error) {
+	department := subject.Attributes["department"]
+	n := Peers{Like: "given something by workflow " + string(wf)}
+	if department != "" {
+		n.Like = fmt.Sprintf("in department %q", department)
+	}
+	active, err := store.Identities.Find(ctx, r, "state", string(onus.Active))
+	if err != nil {
+		return n, err
+	}
+	for _, other := range active {
+		if other.ID == subject.ID || department != "" && other.Attributes["department"] != department {
+			continue
+		}
+		if department == "" {
+			given, err := store.Grants.Find(ctx, r, "identity", string(other.ID))
+			if err != nil {
+				return n, err
+			}
+			if !slices.ContainsFunc(given, func(g onus.Grant) bool {
+				return slices.ContainsFunc(g.Warrants, func(w onus.Warrant) bool { return w.Workflow == wf && w.InForce(b.now()) })
+			}) {
+				continue
+			}
+		}
+		n.Count++
+		g, known, err := store.Grants.Lookup(ctx, r, store.GrantID(onus.Grant{System: t.System, Identity: other.ID, Entitlement: t.Entitlement}))
+		if err != nil {
+			return n, err
+		}
+		if known && g.Observed {
+			n.Hold++
+		}
+	}
+	return n, nil
+}
+
+// Answer records a person's yes or no, and what it sets off stays queued for
+// the next run or the process that serves.
+func (s *Server) Answer(ctx context.Context, v engine.Vote) (engine.Tally, error) {
+	err := s.store.View(ctx, func(r store.Reader) error {
+		a, err := findApproval(ctx, r, v.Approval)
+		v.Approval = a.ID
+		return err
+	})
+	if err != nil {
+		return engine.Tally{}, err
+	}
+	roster, err := s.people(ctx)
+	if err != nil {
+		return engine.Tally{}, err
+	}
+	return s.Engine.Answer(ctx, roster, v)
+}
