@@ -214,3 +214,51 @@ func TestARevocationThatIsOnlyStoredIsNotConfirmed(t *testing.T) {
 		t.Error("nobody was asked")
 	}
 }
+
+// Another process plans the same expiry between our look and our commit.
+func TestAnExpiryPlannedTwiceAtOnceRunsOnce(t *testing.T) {
+	w := newWorld(t)
+	w.program.Workflows["joiner"].Steps[2].Expires = 24 * time.Hour
+	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
+	w.later(25 * time.Hour)
+	other := w.process()
+	w.engine(&meddledStore{Store: w.store, at: 1, do: func() {
+		_, err := other.PlanAll(t.Context(), w.roster)
+		w.must(err)
+		for _, r := range all(w, store.Runs) {
+			w.must(other.Advance(t.Context(), r.ID))
+		}
+	}})
+	w.plan()
+	if n := len(all(w, store.Runs)); n != 2 {
+		t.Errorf("%d runs, want the joiner's and one expiry's", n)
+	}
+	for _, r := range all(w, store.Runs) {
+		if r.State != onus.RunDone {
+			t.Errorf("a run that was done is %s again", r.State)
+		}
+	}
+	w.holds("ana", "group:staff")
+}
+
+func TestAnOccasionIsNotPlannedBeforeItIsDue(t *testing.T) {
+	w := newWorld(t)
+	w.happens(onus.Joined, "ana", nil)
+	w.must(w.store.Update(t.Context(), func(tx store.Tx) error {
+		o, err := store.Occasions.Find(t.Context(), tx, "identity", "idn_ana")
+		if err != nil {
+			return err
+		}
+		o[0].Due = w.now().Add(time.Hour)
+		_, err = store.Occasions.Put(t.Context(), tx, ledger.Event{Type: ledger.OccasionArose, Actor: "engine"}, o[0])
+		return err
+	}))
+	w.plan()
+	if n := len(all(w, store.Runs)); n != 0 {
+		t.Errorf("%d runs before the occasion is due", n)
+	}
+	w.later(time.Hour)
+	w.plan()
+	w.patiently(time.Minute)
+	w.holds("ana", "group:staff")
+}
