@@ -119,17 +119,17 @@ func TestTilePathsAreThoseOfTorchwood(t *testing.T) {
 }
 
 // witnesses makes n witnesses, and a policy text that names them.
-func witnesses(t testing.TB, n int) (signers []note.Signer, lines string) {
-	t.Helper()
+func witnesses(tb testing.TB, n int) (signers []note.Signer, lines string) {
+	tb.Helper()
 	for i := range n {
 		name := string(rune('a' + i))
 		secret, public, err := ledger.NewWitnessKey("witness.example/" + name)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		s, again, err := ledger.NewCosigner(secret, func() time.Time { return time.Unix(1_800_000_000, 0) })
 		if err != nil || again != public {
-			t.Fatalf("the key does not come back: %s, %s, %v", again, public, err)
+			tb.Fatalf("the key does not come back: %s, %s, %v", again, public, err)
 		}
 		signers = append(signers, s)
 		lines += "witness " + name + " " + public + "\n"

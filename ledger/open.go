@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -27,7 +28,7 @@ func (p *Policy) Open(signed string) (Checkpoint, error) {
 }
 
 func cosigners(n opened) string {
-	var names []string
+	names := make([]string, 0, len(n.Sigs))
 	for _, s := range n.Sigs {
 		names = append(names, s.Name)
 	}
@@ -48,8 +49,8 @@ func (n opened) signedBy(v note.Verifier) bool {
 
 // openLog checks that a checkpoint is signed by the log whose it says it is.
 func (p *Policy) openLog(signed string) (Checkpoint, opened, error) {
-	var keys []note.Verifier
-	for _, k := range append(append([]PolicyKey(nil), p.Logs...), p.Witnesses...) {
+	keys := make([]note.Verifier, 0, len(p.Logs)+len(p.Witnesses))
+	for _, k := range slices.Concat(p.Logs, p.Witnesses) {
 		keys = append(keys, k.Verifier)
 	}
 	peeked, err := PeekCheckpoint(signed)
@@ -72,7 +73,7 @@ func (p *Policy) openLog(signed string) (Checkpoint, opened, error) {
 		return Checkpoint{}, opened{}, err
 	}
 	// A signature has one form only, so that no bit can change unseen.
-	for _, s := range append(append([]note.Signature(nil), n.Sigs...), n.UnverifiedSigs...) {
+	for _, s := range slices.Concat(n.Sigs, n.UnverifiedSigs) {
 		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
 			return Checkpoint{}, opened{}, fmt.Errorf("the checkpoint's signature by %s was changed", s.Name)
 		}
@@ -96,7 +97,7 @@ func (p *Policy) OpenLog(signed string) (Checkpoint, error) {
 }
 
 func (p *Policy) names() string {
-	var names []string
+	names := make([]string, 0, len(p.Logs))
 	for _, k := range p.Logs {
 		names = append(names, fmt.Sprintf("%q", k.Name))
 	}

@@ -114,7 +114,7 @@ func TestProofsOutOfTiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := int64(0); i < checkpoint.Size; i++ {
+	for i := range checkpoint.Size {
 		if i%997 == 0 || i == checkpoint.Size-1 || i < 3 {
 			proof, err := ledger.ProveEntry(checkpoint.Size, i, f.read)
 			if err != nil {

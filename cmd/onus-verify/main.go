@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,14 +14,13 @@ import (
 	"github.com/onus-id/onus/ledger"
 )
 
-const usage = `Usage:
+const usage = `usage:
   onus-verify receipt FILE --policy POLICY
   onus-verify ledger FOLDER|URL --policy POLICY [--since OLD-CHECKPOINT]
 
 POLICY is a C2SP tlog-policy. The least is two lines:
   log VERIFIER-KEY
-  quorum none
-`
+  quorum none`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -36,14 +34,14 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) < 2 {
-		return errors.New("say what to verify\n" + usage)
+		return fmt.Errorf("say what to verify\n%s", usage)
 	}
 	flags := flag.NewFlagSet("onus-verify", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	policyFile := flags.String("policy", "", "")
 	sinceFile := flags.String("since", "", "")
 	if err := flags.Parse(args[2:]); err != nil || flags.NArg() > 0 || *policyFile == "" {
-		return errors.New("a policy must be given, and nothing else\n" + usage)
+		return fmt.Errorf("a policy must be given, and nothing else\n%s", usage)
 	}
 	text, err := os.ReadFile(*policyFile)
 	if err != nil {

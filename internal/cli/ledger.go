@@ -41,7 +41,7 @@ that runs under another user, and writes ledger.json. Publish to another disk or
 host than the database's: that is what finds a restored backup. The key that it
 prints is for everybody who checks.`,
 		Example: "  onus ledger init --publish /srv/ledger --policy policy.txt\n  onus ledger init --signer /run/onus/signer.sock",
-		RunE: func(_ *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, path := range []*string{&ls.Publish, &ls.Policy, &ls.Signer} {
 				if err := absolute(path); err != nil {
 					return err
@@ -52,7 +52,7 @@ prints is for everybody who checks.`,
 					return err
 				}
 			}
-			vkey, err := server.InitLedger(data, ls)
+			vkey, err := server.InitLedger(cmd.Context(), data, ls)
 			if err != nil {
 				return err
 			}

@@ -71,14 +71,31 @@ func MkdirAll(dir string, mode fs.FileMode) error {
 }
 
 // Lock takes a folder for this process alone, and gives what lets go of it.
+// That another has it is an error of kind onus.Conflict.
 func Lock(dir string) (unlock func() error, err error) {
-	path := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the caller says which folder
+	unlock, err = lock(dir, syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, onus.Errorf(onus.Conflict, "stop the other one first", "%s is in use by another process", dir)
+	}
+	return unlock, err
+}
+
+// WaitLock waits until the folder is ours alone.
+func WaitLock(dir string) (unlock func() error, err error) { return lock(dir, 0) }
+
+func lock(dir string, how int) (unlock func() error, err error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the caller says which folder
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor is small
-		return nil, errors.Join(onus.Errorf(onus.Conflict, "stop the other one first", "%s is in use by another process", dir), f.Close())
+	for {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|how)
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), f.Close())
 	}
 	return f.Close, nil
 }

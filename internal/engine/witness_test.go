@@ -18,7 +18,7 @@ func (w *world) gated(away *int) {
 	config := w.eng.Config
 	before := w.dir.Writes()
 	config.Witnessed = func(context.Context) error {
-		for _, c := range all(w, store.Changes) {
+		for _, c := range all(w, store.Changes) { //nolint:contextcheck // the test has one context
 			if c.State == onus.ChangeIntended && c.Applied.IsZero() {
 				if *away > 0 {
 					if w.dir.Writes() != before {

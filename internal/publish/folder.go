@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/durable"
 	"github.com/onus-id/onus/ledger"
 )
@@ -31,7 +32,7 @@ func (d Dir) at(path string) string { return filepath.Join(string(d), filepath.F
 
 // Read reads a file.
 func (d Dir) Read(path string) ([]byte, error) {
-	data, err := os.ReadFile(d.at(path))
+	data, err := os.ReadFile(d.at(path)) //nolint:gosec // the handler asks for the checkpoint and the paths of tiles alone
 	if err != nil {
 		return nil, fmt.Errorf("read the published log: %w", err)
 	}
@@ -55,6 +56,15 @@ func (d Dir) Remove(path string) error {
 		return fmt.Errorf("tidy the published log: %w", err)
 	}
 	return nil
+}
+
+// Lock keeps other processes from publishing there at the same time: the one
+// that is behind would set the checkpoint back.
+func (d Dir) Lock() (unlock func() error, err error) {
+	if err := durable.MkdirAll(string(d), 0o755); err != nil {
+		return nil, onus.Errorf(onus.Invalid, "name a folder that can be written", "the ledger cannot be published: %w", err)
+	}
+	return durable.WaitLock(string(d))
 }
 
 // Memory is a folder that is forgotten.
@@ -114,6 +124,6 @@ func Handler(folder Folder) http.Handler {
 		w.Header().Set("Content-Type", kind)
 		w.Header().Set("Cache-Control", cache)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, _ = w.Write(data) // the reader may have gone
+		_, _ = w.Write(data) //nolint:gosec // nothing of it is shown by a browser: see the headers; and the reader may have gone
 	})
 }

@@ -90,7 +90,20 @@ func (p *Publisher) Publish(ctx context.Context) (string, error) {
 	return p.publish(ctx)
 }
 
-func (p *Publisher) publish(ctx context.Context) (string, error) {
+func (p *Publisher) publish(ctx context.Context) (signed string, err error) {
+	if shared, ok := p.Folder.(interface {
+		Lock() (unlock func() error, err error)
+	}); ok {
+		unlock, err := shared.Lock()
+		if err != nil {
+			return "", err
+		}
+		defer func() { err = errors.Join(err, unlock()) }()
+	}
+	return p.publishAlone(ctx)
+}
+
+func (p *Publisher) publishAlone(ctx context.Context) (string, error) {
 	last, lastSigned, err := p.Last()
 	if err != nil {
 		return "", err

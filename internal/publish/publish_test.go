@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -236,9 +237,7 @@ func TestEveryWriteOfThePublisherIsLostOnce(t *testing.T) {
 		stopped := false
 		for _, done := range []bool{false, true} {
 			f := &faulty{Memory: publish.Memory{}, at: at, done: done}
-			for path, data := range first {
-				f.Memory[path] = data
-			}
+			maps.Copy(f.Memory, first)
 			_, err := w.publisher(f).Publish(t.Context())
 			if stopped = err == nil && f.n < at; stopped {
 				continue
@@ -338,7 +337,7 @@ func TestForeignersVerifyOverHTTP(t *testing.T) {
 		}
 		_, _ = io.Copy(io.Discard, resp.Body)
 		_ = resp.Body.Close()
-		if got := resp.Header.Get("Cache-Control"); got != want || (resp.StatusCode == 200) != (want != "") {
+		if got := resp.Header.Get("Cache-Control"); got != want || (resp.StatusCode == http.StatusOK) != (want != "") {
 			t.Errorf("%q: %d, cache %q", path, resp.StatusCode, got)
 		}
 	}

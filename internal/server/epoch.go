@@ -35,7 +35,7 @@ func NewEpoch(ctx context.Context, o Options, order EpochOrder) (store.Epoch, st
 	if err != nil {
 		return store.Epoch{}, "", err
 	}
-	next, err := old.next(order.Signer)
+	next, err := old.next(ctx, order.Signer)
 	if err != nil {
 		return store.Epoch{}, "", err
 	}
@@ -61,16 +61,17 @@ func NewEpoch(ctx context.Context, o Options, order EpochOrder) (store.Epoch, st
 }
 
 // next gives the settings of the epoch after this one.
-func (ls LedgerSettings) next(socket string) (LedgerSettings, error) {
+func (ls LedgerSettings) next(ctx context.Context, socket string) (LedgerSettings, error) {
 	base, _, _ := strings.Cut(ls.Origin, "/epoch-")
 	next := ls
 	next.Epoch++
 	next.Origin = fmt.Sprintf("%s/epoch-%d", base, next.Epoch)
-	next.Key, next.Signer, next.Public = fmt.Sprintf("log-%d.key", next.Epoch), socket, ""
+	next.Key, next.Signer, next.Public = fmt.Sprintf("log-%d.key", next.Epoch), "", ""
 	if socket == "" {
 		return next, nil
 	}
-	if err := next.ask(); err != nil {
+	next, err := next.signedAt(ctx, socket)
+	if err != nil {
 		return next, err
 	}
 	if next.Origin == ls.Origin {

@@ -41,7 +41,7 @@ const ledgerFile = "ledger.json"
 // has none are the key in the folder, and nothing published.
 func ReadLedgerSettings(data string) (LedgerSettings, error) {
 	ls := LedgerSettings{Origin: Origin, Epoch: 1, Key: keyFile}
-	text, err := os.ReadFile(filepath.Join(data, ledgerFile))
+	text, err := os.ReadFile(filepath.Join(data, ledgerFile)) //nolint:gosec // whoever runs us names the folder
 	if errors.Is(err, fs.ErrNotExist) {
 		return ls, nil
 	}
@@ -85,19 +85,20 @@ func (ls LedgerSettings) open(data string) (logKey, error) {
 	return logKey{s, ls.Public, true}, nil
 }
 
-// ask learns from the signer which log's key it has.
-func (ls *LedgerSettings) ask() error {
-	s, err := signer.Dial(ls.Signer)
+// signedAt gives the settings with the signer at a socket, as it says which
+// log's key it has.
+func (ls LedgerSettings) signedAt(ctx context.Context, socket string) (LedgerSettings, error) {
+	s, err := signer.Dial(ctx, socket)
 	if err != nil {
-		return err
+		return ls, err
 	}
-	ls.Key, ls.Origin, ls.Public = "", s.Name(), s.VerifierKey()
-	return s.Close()
+	ls.Key, ls.Signer, ls.Origin, ls.Public = "", socket, s.Name(), s.VerifierKey()
+	return ls, s.Close()
 }
 
 // InitLedger settles who signs the ledger of a data folder and where it is
 // published, and makes the key if need be. It gives the verifier key.
-func InitLedger(data string, ls LedgerSettings) (string, error) {
+func InitLedger(ctx context.Context, data string, ls LedgerSettings) (string, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return "", onus.Errorf(onus.Invalid, "name a folder that can be written with --data", "make the data folder: %w", err)
 	}
@@ -110,7 +111,7 @@ func InitLedger(data string, ls LedgerSettings) (string, error) {
 	}
 	ls.Epoch = 1
 	if ls.Key = keyFile; ls.Signer != "" {
-		if err := ls.ask(); err != nil {
+		if ls, err = ls.signedAt(ctx, ls.Signer); err != nil {
 			return "", err
 		}
 	}

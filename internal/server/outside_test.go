@@ -47,7 +47,7 @@ func (h *house) accounts() (n int) {
 func TestACompanyWaitsForItsWitness(t *testing.T) {
 	h := newHouse(t)
 	published, policy := filepath.Join(t.TempDir(), "published"), filepath.Join(t.TempDir(), "policy.txt")
-	vkey, err := server.InitLedger(h.data, server.LedgerSettings{Origin: server.Origin, Publish: published, Policy: policy})
+	vkey, err := server.InitLedger(t.Context(), h.data, server.LedgerSettings{Origin: server.Origin, Publish: published, Policy: policy})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestACompanyWaitsForItsWitness(t *testing.T) {
 	}
 	away.Store(false)
 	h.data = t.TempDir() // the exceptions need people; a company that begins now has none
-	again, err := server.InitLedger(h.data, server.LedgerSettings{Origin: "onus.log/other", Publish: filepath.Join(published, "other"), Policy: policy})
+	again, err := server.InitLedger(t.Context(), h.data, server.LedgerSettings{Origin: "onus.log/other", Publish: filepath.Join(published, "other"), Policy: policy})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestACompanyWhoseKeyIsElsewhere(t *testing.T) {
 		return func() { _ = l.Close(); <-done }
 	}
 	stop := serve()
-	if got, err := server.InitLedger(h.data, server.LedgerSettings{Signer: socket}); err != nil || got != vkey {
+	if got, err := server.InitLedger(t.Context(), h.data, server.LedgerSettings{Signer: socket}); err != nil || got != vkey {
 		t.Fatalf("got %s, %v", got, err)
 	}
 	if _, err := os.Stat(filepath.Join(h.data, "log.key")); !errors.Is(err, fs.ErrNotExist) {

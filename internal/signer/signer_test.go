@@ -17,15 +17,15 @@ import (
 	"github.com/onus-id/onus/ledger"
 )
 
-func key(t testing.TB) (note.Signer, string) {
-	t.Helper()
+func key(tb testing.TB) (note.Signer, string) {
+	tb.Helper()
 	secret, public, err := ledger.NewKey("onus.example/log")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s, err := note.NewSigner(secret)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s, public
 }
@@ -134,7 +134,7 @@ func TestSigningOverASocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := signer.Dial(socket); onus.KindOf(err) != onus.Unavailable {
+	if _, err := signer.Dial(t.Context(), socket); onus.KindOf(err) != onus.Unavailable {
 		t.Errorf("nobody there: %v", err)
 	}
 	stop := serve(t, socket, guard, vkey)
@@ -144,7 +144,7 @@ func TestSigningOverASocket(t *testing.T) {
 	if info, err := os.Stat(socket); err != nil || info.Mode().Perm()&0o007 != 0 {
 		t.Errorf("everybody may use the socket: %v, %v", info.Mode(), err)
 	}
-	remote, err := signer.Dial(socket)
+	remote, err := signer.Dial(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestAnImpostorAtTheSocketSignsNothing(t *testing.T) {
 	_, vkey := key(t)
 	socket := filepath.Join(t.TempDir(), "s")
 	serve(t, socket, other, vkey)
-	remote, err := signer.Dial(socket)
+	remote, err := signer.Dial(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestAnImpostorAtTheSocketSignsNothing(t *testing.T) {
 				_ = conn.Close()
 			}
 		}()
-		if _, err := signer.Dial(path); err == nil {
+		if _, err := signer.Dial(t.Context(), path); err == nil {
 			t.Errorf("%q is a signer", says)
 		}
 		_ = l.Close()

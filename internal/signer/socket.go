@@ -91,7 +91,7 @@ func Serve(ctx context.Context, l net.Listener, s note.Signer, vkey string, log 
 		conn, err := l.Accept()
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // we were told to stop
+				return nil
 			}
 			return fmt.Errorf("the signer's socket: %w", err)
 		}
@@ -151,9 +151,9 @@ type Remote struct {
 var _ note.Signer = (*Remote)(nil)
 
 // Dial reaches the signer at a socket and learns its key.
-func Dial(path string) (*Remote, error) {
+func Dial(ctx context.Context, path string) (*Remote, error) {
 	s := &Remote{path: path}
-	vkey, err := s.ask(wordKey, nil)
+	vkey, err := s.ask(ctx, wordKey, nil)
 	if err == nil {
 		s.vkey = string(vkey)
 		s.verifier, err = verifierOf(path, s.vkey)
@@ -190,7 +190,7 @@ func (s *Remote) VerifierKey() string { return s.vkey }
 
 // Sign has the other side sign, and checks that it did.
 func (s *Remote) Sign(msg []byte) ([]byte, error) {
-	sig, err := s.ask(wordSign, msg)
+	sig, err := s.ask(context.Background(), wordSign, msg)
 	if err != nil {
 		return nil, err
 	}
@@ -218,14 +218,14 @@ func (s *Remote) drop() error {
 
 // ask asks once more on a new connection when the old one broke: to sign the
 // same checkpoint twice does no harm.
-func (s *Remote) ask(word string, data []byte) ([]byte, error) {
+func (s *Remote) ask(ctx context.Context, word string, data []byte) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fresh := s.conn == nil
-	answer, err := s.askOnce(word, data)
+	answer, err := s.askOnce(ctx, word, data)
 	var refused *onus.Error
 	if err != nil && !errors.As(err, &refused) && !fresh {
-		answer, err = s.askOnce(word, data)
+		answer, err = s.askOnce(ctx, word, data)
 	}
 	if err != nil && !errors.As(err, &refused) {
 		return nil, onus.Errorf(onus.Unavailable, "start it with onus signer", "the signer at %s cannot be reached: %w", s.path, err)
@@ -233,7 +233,7 @@ func (s *Remote) ask(word string, data []byte) ([]byte, error) {
 	return answer, err
 }
 
-func (s *Remote) askOnce(word string, data []byte) (answer []byte, err error) {
+func (s *Remote) askOnce(ctx context.Context, word string, data []byte) (answer []byte, err error) {
 	defer func() {
 		if err != nil {
 			_ = s.drop() // the error that matters is the first
@@ -241,7 +241,7 @@ func (s *Remote) askOnce(word string, data []byte) (answer []byte, err error) {
 	}()
 	if s.conn == nil {
 		d := net.Dialer{Timeout: patience}
-		if s.conn, err = d.DialContext(context.Background(), "unix", s.path); err != nil {
+		if s.conn, err = d.DialContext(ctx, "unix", s.path); err != nil {
 			return nil, err
 		}
 		s.r = bufio.NewReader(s.conn)

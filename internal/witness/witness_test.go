@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +35,7 @@ type log struct {
 	roots  []ledger.Hash
 }
 
-func newLog(t *testing.T, n int, salt string) *log {
+func newLog(t *testing.T, n int) *log {
 	t.Helper()
 	secret, public, err := ledger.NewKey("onus.example/log")
 	if err != nil {
@@ -44,7 +46,7 @@ func newLog(t *testing.T, n int, salt string) *log {
 		t.Fatal(err)
 	}
 	l := &log{signer: s, vkey: public}
-	l.fill(t, n, salt)
+	l.fill(t, n, "entry")
 	return l
 }
 
@@ -112,11 +114,12 @@ func (l *log) request(t *testing.T, old, size int64) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := fmt.Sprintf("old %d\n", old)
+	var body strings.Builder
+	fmt.Fprintf(&body, "old %d\n", old)
 	for _, h := range proof {
-		body += base64.StdEncoding.EncodeToString(h[:]) + "\n"
+		body.WriteString(base64.StdEncoding.EncodeToString(h[:]) + "\n")
 	}
-	return body + "\n" + l.at(t, size)
+	return body.String() + "\n" + l.at(t, size)
 }
 
 func post(t *testing.T, url, body string) (status int, kind, answer string) {
@@ -136,10 +139,10 @@ func post(t *testing.T, url, body string) (status int, kind, answer string) {
 // The answers are those of C2SP tlog-witness, case by case, and the
 // cosignature is one that torchwood takes.
 func TestTheWitnessAnswersAsC2SPSays(t *testing.T) {
-	l := newLog(t, 300, "entry")
+	l := newLog(t, 300)
 	fork := &log{signer: l.signer, vkey: l.vkey}
 	fork.fill(t, 300, "forged")
-	stranger := newLog(t, 300, "entry")
+	stranger := newLog(t, 300)
 	w := aWitness(t, t.TempDir(), l.vkey)
 	v, err := torchwood.NewCosignatureVerifier(w.vkey)
 	if err != nil {
@@ -188,7 +191,7 @@ func TestTheWitnessAnswersAsC2SPSays(t *testing.T) {
 		}
 	}
 	resp, err := http.Get(w.url + "/add-checkpoint")
-	if err != nil || resp.StatusCode != 405 {
+	if err != nil || resp.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("GET: %v, %v", resp.Status, err)
 	}
 	_ = resp.Body.Close()
@@ -197,7 +200,7 @@ func TestTheWitnessAnswersAsC2SPSays(t *testing.T) {
 // What was cosigned is on disk before anybody hears of it; a witness that
 // lost it, or shares it, does not start.
 func TestTheWitnessRemembers(t *testing.T) {
-	l := newLog(t, 30, "entry")
+	l := newLog(t, 30)
 	dir := t.TempDir()
 	w := aWitness(t, dir, l.vkey)
 	if status, _, answer := post(t, w.url, l.request(t, 0, 20)); status != 200 {
@@ -260,8 +263,8 @@ func TestTheWitnessRemembers(t *testing.T) {
 
 // However many ask at once, the witness cosigns one history.
 func TestForksRaceInVain(t *testing.T) {
-	l := newLog(t, 40, "entry")
-	forks := []*log{l}
+	l := newLog(t, 40)
+	forks := append(make([]*log, 0, 5), l)
 	for i := range 4 {
 		f := &log{signer: l.signer, vkey: l.vkey}
 		f.fill(t, 40, fmt.Sprint("fork", i))
@@ -296,13 +299,13 @@ func TestForksRaceInVain(t *testing.T) {
 // quorum makes a policy of so many needed among these witnesses.
 func quorum(t *testing.T, l *log, need int, names map[string][2]string) (*ledger.Policy, []*witness.Client) {
 	t.Helper()
-	text := "log " + l.vkey + "\n"
-	group := ""
+	var text strings.Builder
+	fmt.Fprintf(&text, "log %s\n", l.vkey)
 	for name, w := range names {
-		text += "witness " + name + " " + w[0] + " " + w[1] + "\n"
-		group += " " + name
+		fmt.Fprintf(&text, "witness %s %s %s\n", name, w[0], w[1])
 	}
-	p, err := ledger.ParsePolicy(text + fmt.Sprintf("group g %d%s\nquorum g\n", need, group))
+	fmt.Fprintf(&text, "group g %d %s\nquorum g\n", need, strings.Join(slices.Collect(maps.Keys(names)), " "))
+	p, err := ledger.ParsePolicy(text.String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +318,7 @@ func quorum(t *testing.T, l *log, need int, names map[string][2]string) (*ledger
 
 // One dead, one lying and two honest witnesses: two of four is reached, three is not.
 func TestCollectingWithDeadAndLyingWitnesses(t *testing.T) {
-	l := newLog(t, 300, "entry")
+	l := newLog(t, 300)
 	a := aWitness(t, t.TempDir(), l.vkey)
 	b := aWitness(t, t.TempDir(), l.vkey)
 	_, liarKey, err := ledger.NewWitnessKey("witness.example/liar")
@@ -349,8 +352,8 @@ func TestCollectingWithDeadAndLyingWitnesses(t *testing.T) {
 		"a size of its own":  func(w http.ResponseWriter, _ *http.Request) { size(w, "5") },
 		"a larger size":      func(w http.ResponseWriter, _ *http.Request) { size(w, "999999") },
 		"a size that is not": func(w http.ResponseWriter, _ *http.Request) { size(w, "-1") },
-		"a fork":             func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(409) },
-		"an error":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+		"a fork":             func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) },
+		"an error":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			liar := httptest.NewServer(lie)
@@ -385,7 +388,7 @@ func size(w http.ResponseWriter, n string) {
 // Our database is older than what the witness cosigned, or another: the
 // client says so, and does not call the witness unreachable.
 func TestAWitnessThatIsAheadIsHeard(t *testing.T) {
-	l := newLog(t, 30, "entry")
+	l := newLog(t, 30)
 	w := aWitness(t, t.TempDir(), l.vkey)
 	p, clients := quorum(t, l, 1, map[string][2]string{"w": {w.vkey, w.url}})
 	if _, err := witness.Collect(t.Context(), p, clients, l.at(t, 20), 20, l.growth(20)); err != nil {
