@@ -5,6 +5,7 @@
 package trail
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -81,7 +82,7 @@ func Resolve(ctx context.Context, r store.Reader, f Filter) (Filter, error) {
 // Read gives the next page. The filter is resolved already.
 func Read(ctx context.Context, r store.Reader, q Query) (Page, error) {
 	p := Page{Next: q.From, End: true}
-	look := q.Filter.screen()
+	look, person := q.Filter.screen(), []byte(escaped(q.Filter.Person)) // who acted or is noted stands in the leaf
 	names := map[string]string{}
 	scanned := 0
 	query := store.EventQuery{From: q.From, ObjectKind: q.Filter.Kind, ObjectID: q.Filter.Object}
@@ -95,7 +96,7 @@ func Read(ctx context.Context, r store.Reader, q Query) (Page, error) {
 		}
 		scanned++
 		p.Next = e.Index + 1
-		if !look.passes(e.Leaf) {
+		if !look.passes(e.Leaf) || e.Subject != q.Filter.Person && !bytes.Contains(e.Leaf, person) {
 			continue
 		}
 		var event ledger.Event
