@@ -203,7 +203,7 @@ func (s *Server) waitIdle(ctx context.Context) error {
 		if n == 0 {
 			return nil
 		}
-		if n != last {
+		if last < 0 || n < last*4/5 || n > last { // a line for every fifth that is done, not for every run
 			s.Progress("%d runs under way", n)
 			last, moved = n, s.Now()
 		}
