@@ -174,6 +174,13 @@ func explainGrant(ctx context.Context, r store.Reader, who onus.Identity, g onus
 	default:
 		x.Sentence = fmt.Sprintf("%s does not have %s any more; nobody had warranted it.", called(who), thing(g))
 	}
+	undone, err := undoneBy(ctx, r, g)
+	if err != nil {
+		return x, err
+	}
+	if undone != "" {
+		x.Sentence += " " + undone
+	}
 	// The chain starts at the change that gave it, which says why; what was
 	// only seen starts at the event of the sighting.
 	start := event
@@ -184,9 +191,35 @@ func explainGrant(ctx context.Context, r store.Reader, who onus.Identity, g onus
 			start = row.Event
 		}
 	}
-	var err error
 	x.Chain, err = chain(ctx, r, start)
 	return x, err
+}
+
+// undoneBy says which reversal left a grant as it is, and why it was ordered;
+// "" when none did.
+func undoneBy(ctx context.Context, r store.Reader, g onus.Grant) (string, error) {
+	c, known, err := store.Changes.Lookup(ctx, r, string(g.Change))
+	if err != nil || !known || len(c.Planned.Undoes) == 0 {
+		return "", err
+	}
+	did, err := store.Changes.Get(ctx, r, string(c.Planned.Undoes[len(c.Planned.Undoes)-1]))
+	if err != nil {
+		return "", err
+	}
+	run, err := store.Runs.Get(ctx, r, string(c.Run))
+	if err != nil {
+		return "", err
+	}
+	o, err := store.Occasions.Get(ctx, r, run.Occasion)
+	if err != nil {
+		return "", err
+	}
+	rev, err := store.Reversals.Get(ctx, r, o.Reversal)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("What run %s had done was undone by reversal %s on %s, ordered by %s because %s.",
+		did.Run, rev.ID, day(c.Confirmed), rev.Person, rev.Reason), nil
 }
 
 // warranted writes the sentence for access that our records want.

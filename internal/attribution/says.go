@@ -57,6 +57,10 @@ func Says(ev ledger.Event, body []byte) string {
 			}
 			return fmt.Sprintf("%s: %s, %d warrants", thing(v), seen, len(v.Warrants))
 		})
+	case store.Reversals.Name:
+		return in(body, func(v onus.Reversal) string {
+			return fmt.Sprintf("reversal %s of %d changes ordered by %s, because %s", v.ID, v.Changes, v.Person, v.Reason)
+		})
 	case store.Exceptions.Name:
 		return in(body, func(v onus.Exception) string { return fmt.Sprintf("exception %s (%s): %s", v.ID, v.State, v.Message) })
 	case store.Approvals.Name:

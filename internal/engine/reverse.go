@@ -204,9 +204,20 @@ func bygone(name onus.WorkflowName, o onus.Owners) *flow.Workflow {
 	}
 }
 
-func (e *Engine) cannotUndo(system onus.SystemName, verb onus.Verb) bool {
-	conn := e.Systems[system]
-	return conn == nil || !slices.Contains(conn.Describe().Reverses, verb)
+// cannotUndo says whether a system cannot undo a change: of an account by
+// what its connector says of before-images, of a grant by the opposite.
+func (e *Engine) cannotUndo(c onus.PlannedChange) bool {
+	conn := e.Systems[c.Target.System]
+	switch {
+	case conn == nil:
+		return true
+	case !c.Target.IsGrant():
+		return !slices.Contains(conn.Describe().Reverses, c.Verb)
+	case c.Verb == onus.EnsurePresent:
+		return !slices.Contains(conn.Describe().Grant, onus.EnsureAbsent)
+	default:
+		return !slices.Contains(conn.Describe().Grant, onus.EnsurePresent)
+	}
 }
 
 // underWayIn notes the changes that a reversal run is undoing; of one that

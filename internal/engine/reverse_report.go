@@ -132,8 +132,11 @@ func stateOf(run onus.Run, c onus.Change) UndoReport {
 // worse keeps what is further from done, where several changes undo one.
 func worse(a, b UndoReport) UndoReport {
 	order := []UndoState{ChangeUndone, ChangeBeingUndone, ChangeLeft, ChangeAsked}
-	if slices.Index(order, a.State) > slices.Index(order, b.State) {
+	switch x, y := slices.Index(order, a.State), slices.Index(order, b.State); {
+	case x > y:
 		return a
+	case x == y && a.Run == b.Run && a.State == ChangeUndone && a.Says != b.Says:
+		b.Says = a.Says + "; " + b.Says
 	}
 	return b
 }

@@ -511,7 +511,9 @@ func TestWhatWasDeclaredIrreversibleStays(t *testing.T) {
 func TestWhatAConnectorCannotUndoIsSaidBefore(t *testing.T) {
 	w := newWorld(t)
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
-	w.dir.Describes(func(d *connector.Description) { d.Reverses = []onus.Verb{onus.EnsureAbsent} })
+	w.dir.Describes(func(d *connector.Description) {
+		d.Reverses, d.Grant = []onus.Verb{onus.EnsureAbsent}, []onus.Verb{onus.EnsurePresent}
+	})
 	for _, f := range w.fates(w.undoOf("ana", "joiner")) {
 		if !strings.HasPrefix(f, "irreversible: ") {
 			t.Errorf("fate %s", f)

@@ -20,8 +20,8 @@ type Undo struct {
 
 	// UnderWay are changes that another run is undoing, or was refused to.
 	UnderWay map[onus.ChangeID]onus.Run
-	// Cannot says that a system's connector cannot undo what a verb did; nil: they all can.
-	Cannot func(onus.SystemName, onus.Verb) bool
+	// Cannot says that a system's connector cannot undo a change; nil: they all can.
+	Cannot func(onus.PlannedChange) bool
 }
 
 // Fate is what becomes of one change that is to be undone.
@@ -163,7 +163,7 @@ func (rv *reverser) judge(i int) {
 		ends(Irreversible, "it was declared irreversible, and approved as such")
 		return
 	}
-	if rv.u.Cannot != nil && e.touches && rv.u.Cannot(c.Planned.Target.System, c.Planned.Verb) {
+	if rv.u.Cannot != nil && e.touches && rv.u.Cannot(c.Planned) {
 		ends(Irreversible, "%s cannot undo it", c.Planned.Target.System)
 		return
 	}
@@ -290,18 +290,27 @@ func (rv *reverser) give(ids []onus.ChangeID, f Fate, says string) {
 
 // fates lists what becomes of every change.
 func (rv *reverser) fates() []Undoing {
+	drafted := map[onus.ChangeID]bool{}
+	for _, d := range rv.drafts {
+		for _, id := range d.change.Undoes {
+			drafted[id] = true
+		}
+	}
 	var all []Undoing
 	for i := range rv.steps {
 		s := &rv.steps[i]
 		if !s.in {
 			continue
 		}
+		if s.fate == Undoes && !drafted[s.c.ID] {
+			s.says = "together with the others it comes to nothing"
+		}
 		o := s.c.Planned.Owners
 		u := Undoing{Change: s.c.ID, Fate: s.fate, Did: Describe(s.c.Planned), Says: s.says, Answers: o.Provisioning}
 		switch {
 		case s.fate.Asks(), s.fate == Irreversible:
 			u.Answers = o.Exceptions
-		case !s.c.Planned.Verb.TakesAway():
+		case s.c.Planned.Verb == onus.EnsurePresent, s.c.Planned.Verb == onus.EnsureEnabled:
 			u.Answers = o.Revocation // what it gave is taken
 		}
 		all = append(all, u)

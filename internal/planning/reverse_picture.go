@@ -252,7 +252,9 @@ func (p *picture) takeBack(c *onus.Change, e effect) {
 		}
 	}
 	g := p.grant(t)
-	g.undoes, g.of = append(g.undoes, c.ID), c
+	if t.IsGrant() || len(e.ends)+len(e.restores) > 0 {
+		g.undoes, g.of = append(g.undoes, c.ID), c
+	}
 	for _, i := range e.ends {
 		g.warrants[i].Ended = c.Confirmed
 		if g.warrants[i].Ended.IsZero() {

@@ -103,14 +103,10 @@ func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Si
 	for _, p := range sim.Plans {
 		of := PlanOf{Identity: called(ctx, r, p.Identity), Digest: p.Digest, Weight: p.Weight()}
 		for _, c := range p.Changes {
-			cv := ChangeView{
-				Says: planning.Describe(c), Because: c.Reason.Says, Rule: c.Step, Sensitivity: c.Sensitivity, Reversal: c.Reversal, Owners: c.Owners,
-			}
 			if c.Approval != nil {
-				cv.Approval = fmt.Sprintf("%d of %s", c.Approval.Need, strings.Join(c.Approval.Of, ", "))
 				w.ToApprove++
 			}
-			of.Changes = append(of.Changes, cv)
+			of.Changes = append(of.Changes, changeView(c))
 		}
 		sum.Changes += len(p.Changes)
 		w.Plans = append(w.Plans, of)
@@ -125,6 +121,16 @@ func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Si
 		})
 	}
 	return w
+}
+
+func changeView(c onus.PlannedChange) ChangeView {
+	v := ChangeView{
+		Says: planning.Describe(c), Because: c.Reason.Says, Rule: c.Step, Sensitivity: c.Sensitivity, Reversal: c.Reversal, Owners: c.Owners,
+	}
+	if c.Approval != nil {
+		v.Approval = fmt.Sprintf("%d of %s", c.Approval.Need, strings.Join(c.Approval.Of, ", "))
+	}
+	return v
 }
 
 // called is how people know an identity.
