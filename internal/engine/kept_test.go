@@ -87,3 +87,42 @@ func TestAChangeThatIsTakenUpIsHeldAnew(t *testing.T) {
 		t.Errorf("the account was made %d times", n)
 	}
 }
+
+// How and when a reason ended is history: what comes later does not move it.
+func TestAnEndedReasonStaysAsItEnded(t *testing.T) {
+	w := newWorld(t)
+	w.program.Workflows["joiner"].Steps[2].Expires = 24 * time.Hour
+	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
+	w.later(25 * time.Hour)
+	w.plan()
+	w.patiently(time.Minute)
+	ended := func() onus.Warrant {
+		for _, g := range all(w, store.Grants) {
+			if g.Entitlement == "group:finance" {
+				return g.Warrants[0]
+			}
+		}
+		t.Fatal("the grant is forgotten")
+		return onus.Warrant{}
+	}
+	first := ended()
+	if first.EndedBy != "expired" {
+		t.Errorf("it ended by %q", first.EndedBy)
+	}
+	w.later(time.Hour)
+	w.goes(onus.Returned, "ana", nil)
+	w.dir.Grant("ana", "group:finance")
+	w.observe()
+	w.goes(onus.Departed, "ana", nil)
+	if last := ended(); last != first {
+		t.Errorf("it ended at %s by %s, and now says %s by %s", first.Ended, first.EndedBy, last.Ended, last.EndedBy)
+	}
+}
+
+func TestAnEarlyWakeUpMovesNoException(t *testing.T) {
+	w, x := stopped(t)
+	w.must(w.eng.Climb(t.Context(), x.ID))
+	if got := w.theException(onus.DeniedBySystem); got.Assignee != x.Assignee || !got.Deadline.Equal(x.Deadline) {
+		t.Errorf("it waits for %s until %s", got.Assignee, got.Deadline)
+	}
+}
