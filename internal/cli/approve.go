@@ -135,26 +135,30 @@ func (e *env) describeApproval(v server.Weighed) {
 	fmt.Fprintln(e.out)
 	line("also holds", strings.Join(v.Holds, ", "))
 	for _, a := range v.Answers {
-		said := "no"
-		if a.Yes {
-			said = "yes"
-		}
-		line("answered", strings.TrimSuffix(fmt.Sprintf("%s: %s, after %s: %s", a.Person, said, a.After.Round(time.Second), a.Reason), ": "))
+		line("answered", strings.TrimSuffix(fmt.Sprintf("%s: %s, after %s: %s", a.Person, word(a.Yes), a.After.Round(time.Second), a.Reason), ": "))
+	}
+	if v.State != onus.ApprovalAsked {
+		return
 	}
 	for _, p := range v.Others {
-		if p.Bar == "" && v.State == onus.ApprovalAsked {
+		if p.Bar == "" {
 			line("can answer", p.Person)
-		} else if p.Bar != "" {
+		} else {
 			line("cannot", p.Bar)
 		}
 	}
-	switch {
-	case v.State != onus.ApprovalAsked:
-	case v.YourBar != "":
+	if v.YourBar != "" {
 		line("you cannot", v.YourBar)
-	default:
+	} else {
 		line("you can", "onus approve "+v.ID+", or onus deny "+v.ID+" --reason WHY")
 	}
+}
+
+func word(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
 }
 
 func (e *env) approveCmd() *cobra.Command {
@@ -204,7 +208,7 @@ func (e *env) answerCmd(yes bool, use, short, long, example string) *cobra.Comma
 						failed = err
 						continue
 					}
-					fmt.Fprintf(e.out, "%s %s by %s: %s\n", t.Approval.ID, t.Approval.State, person, t.Says)
+					fmt.Fprintf(e.out, "%s: %s of %s counts: %s\n", t.Approval.ID, word(yes), person, t.Says)
 				}
 				return failed
 			})
