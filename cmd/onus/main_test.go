@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -70,6 +71,8 @@ func TestManual(t *testing.T) {
 			"until":     until,
 			"scimd":     scimd,
 			"ledgerapp": makeLedger,
+			"freeport":  freePort,
+			"waitfor":   waitFor,
 			"policy": func(ts *testscript.TestScript, _ bool, args []string) { // policy FILE KEY: the least policy, for the log of that key
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("log "+args[1]+"\nquorum none\n"), 0o600))
 			},
@@ -245,6 +248,31 @@ func runSQL(ts *testscript.TestScript, _ bool, args []string) {
 	file := ts.MkAbs("queried")
 	ts.Check(os.WriteFile(file, []byte(rows), 0o600))
 	ts.Check(ts.Exec("cat", file))
+}
+
+// freeport NAME: an address of this machine that nobody listens at.
+func freePort(ts *testscript.TestScript, _ bool, args []string) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], l.Addr().String())
+	ts.Check(l.Close())
+}
+
+// waitfor FILE|ADDRESS: until the socket or the address takes connections.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	network, at := "unix", ts.MkAbs(args[0])
+	if _, _, err := net.SplitHostPort(args[0]); err == nil {
+		network, at = "tcp", args[0]
+	}
+	var d net.Dialer
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if conn, err := d.DialContext(context.Background(), network, at); err == nil {
+			ts.Check(conn.Close())
+			return
+		}
+	}
+	ts.Fatalf("nobody answers at %s after a minute", args[0])
 }
 
 // until FILE QUERY WANT: waits until the query gives this one row.
