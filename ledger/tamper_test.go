@@ -232,16 +232,20 @@ func TestAHalfWrittenExportIsFound(t *testing.T) {
 		"a missing edge":      {func(f files) { delete(f, "tile/1/000.p/2") }, "tile/1/000.p/2 is missing"},
 		"an empty bundle":     {func(f files) { f["tile/entries/001"] = nil }, "entry 256: tile/entries/001 is not what tile/0/001 stands for: it has 0 entries, and should have 256"},
 		"a cut bundle":        {func(f files) { f["tile/entries/001"] = f["tile/entries/001"][:len(f["tile/entries/001"])-1] }, "entry 511: tile/entries/001 is not what tile/0/001 stands for: it ends in the middle of an entry"},
-		"a long bundle": {func(f files) { f["tile/entries/001"] = append(f["tile/entries/001"], 0) },
-			"it goes on after its 256 entries"},
+		"a long bundle": {
+			func(f files) { f["tile/entries/001"] = append(f["tile/entries/001"], 0) },
+			"it goes on after its 256 entries",
+		},
 		"a cut tile": {func(f files) { f["tile/0/001"] = f["tile/0/001"][:33] }, "entry 256: tile/0/001 is damaged: it is 33 bytes; 256 hashes are 8192"},
 		"two bundles changed": {func(f files) {
 			f["tile/entries/000"], f["tile/entries/001"] = f["tile/entries/001"], f["tile/entries/000"]
 		}, "entry 0: tile/entries/000"},
-		"bundles and tiles changed": {func(f files) {
-			f["tile/entries/000"], f["tile/entries/001"] = f["tile/entries/001"], f["tile/entries/000"]
-			f["tile/0/000"], f["tile/0/001"] = f["tile/0/001"], f["tile/0/000"]
-		}, "does not have the hashes of its entries"},
+		"bundles and tiles changed": {
+			func(f files) {
+				f["tile/entries/000"], f["tile/entries/001"] = f["tile/entries/001"], f["tile/entries/000"]
+				f["tile/0/000"], f["tile/0/001"] = f["tile/0/001"], f["tile/0/000"]
+			}, "does not have the hashes of its entries",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := files{}
