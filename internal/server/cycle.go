@@ -194,7 +194,7 @@ const still = 10 * time.Second
 func (s *Server) waitIdle(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	last, moved := -1, s.Now()
+	last, told, moved := -1, -1, s.Now()
 	for {
 		n, err := s.busy(ctx)
 		if err != nil {
@@ -203,8 +203,11 @@ func (s *Server) waitIdle(ctx context.Context) error {
 		if n == 0 {
 			return nil
 		}
-		if last < 0 || n < last*4/5 || n > last { // a line for every fifth that is done, not for every run
+		if told < 0 || n < told*4/5 || n > told { // a line for every fifth that is done, not for every run
 			s.Progress("%d runs under way", n)
+			told = n
+		}
+		if n != last {
 			last, moved = n, s.Now()
 		}
 		if s.Now().Sub(moved) > still { // another process may have died with them
