@@ -98,7 +98,7 @@ func (rv *reverser) line() {
 	for i := range rv.u.Done {
 		c := &rv.u.Done[i]
 		rv.steps[i] = step{c: c, in: rv.u.Undo[c.ID]}
-		at[c.ID] = i
+		at[c.ID], rv.picture.done[c.ID] = i, c
 		if made(c) {
 			rv.picture.remade(c, rv.u.Done, at)
 		}

@@ -14,6 +14,7 @@ import (
 type picture struct {
 	accounts []*accountNow
 	grants   []*grantNow
+	done     map[onus.ChangeID]*onus.Change
 	remake   map[onus.SystemName]map[onus.AccountRef]onus.AccountRef // refs of accounts that a reversal made anew
 }
 
@@ -45,7 +46,7 @@ type grantNow struct {
 }
 
 func newPicture(f *Facts) picture {
-	p := picture{remake: map[onus.SystemName]map[onus.AccountRef]onus.AccountRef{}}
+	p := picture{done: map[onus.ChangeID]*onus.Change{}, remake: map[onus.SystemName]map[onus.AccountRef]onus.AccountRef{}}
 	there := map[onus.SystemName]map[onus.AccountRef]bool{}
 	for _, a := range f.Accounts {
 		if there[a.System] == nil {
@@ -93,13 +94,17 @@ func (p *picture) remade(c *onus.Change, done []onus.Change, at map[onus.ChangeI
 			continue
 		}
 		t := done[k].Planned.Target
-		if p.remake[t.System] == nil {
-			p.remake[t.System] = map[onus.AccountRef]onus.AccountRef{}
-		}
 		if t.Account != c.Planned.Target.Account {
-			p.remake[t.System][t.Account] = c.Planned.Target.Account
+			p.replaces(&accountNow{system: t.System, ref: t.Account}, c.Planned.Target.Account)
 		}
 	}
+}
+
+func (p *picture) replaces(a *accountNow, ref onus.AccountRef) {
+	if p.remake[a.system] == nil {
+		p.remake[a.system] = map[onus.AccountRef]onus.AccountRef{}
+	}
+	p.remake[a.system][a.ref] = ref
 }
 
 // ref gives the ref that the account of a target has now.
@@ -213,12 +218,21 @@ func (p *picture) onAccount(e *effect, c *onus.Change, before onus.Image) {
 		p.attributes(e, c, before, a)
 	case onus.EnsureAbsent:
 		e.touches = before.Exists && !a.exists
-		for _, other := range p.accounts {
-			if e.touches && other.system == a.system && other.exists && other.name == before.Name {
-				e.touches, e.lost = false, "another account named "+before.Name+" is there now"
-			}
+		if other := p.namesake(a, before.Name); e.touches && other != nil && other.exists && (len(other.undoes) == 0 || other.enabled) {
+			e.touches, e.lost = false, "another account named "+before.Name+" is there now"
 		}
 	}
+}
+
+// namesake gives another account of theirs that has that name on the same
+// system now, or nil.
+func (p *picture) namesake(a *accountNow, name string) *accountNow {
+	for _, other := range p.accounts {
+		if other != a && other.system == a.system && (other.exists || other.there) && other.name == name {
+			return other
+		}
+	}
+	return nil
 }
 
 // attributes compares what a change set with what is so.
@@ -256,9 +270,12 @@ func (p *picture) takeBack(c *onus.Change, e effect) {
 		g.undoes, g.of = append(g.undoes, c.ID), c
 	}
 	for _, i := range e.ends {
-		g.warrants[i].Ended = c.Confirmed
-		if g.warrants[i].Ended.IsZero() {
-			g.warrants[i].Ended = c.Intended
+		w := &g.warrants[i]
+		if w.Ended = c.Confirmed; w.Ended.IsZero() {
+			w.Ended = c.Intended
+		}
+		if cameBack(c, *w) {
+			w.EndedBy = p.tookBefore(c, *w)
 		}
 	}
 	for _, i := range e.restores {
@@ -294,6 +311,14 @@ func (p *picture) accountBack(c *onus.Change, before onus.Image) {
 	case onus.EnsureAttributes:
 		back()
 	case onus.EnsureAbsent:
+		if other := p.namesake(a, before.Name); other != nil {
+			// One was made under the same name, and goes when that is undone:
+			// instead it takes the place of the one that was deleted.
+			p.replaces(a, other.ref)
+			a.undoes = a.undoes[:len(a.undoes)-1]
+			a = other
+			a.undoes, a.of = append(a.undoes, c.ID), c
+		}
 		a.exists, a.enabled, a.name, a.attrs = true, before.Enabled, before.Name, maps.Clone(before.Attributes)
 		if a.attrs == nil {
 			a.attrs = onus.Attributes{}
@@ -321,6 +346,18 @@ func holdsDirectly(image onus.Image, t onus.Target) bool {
 // cameBack says whether a reversal gave the warrant back.
 func cameBack(c *onus.Change, w onus.Warrant) bool {
 	return slices.ContainsFunc(c.Planned.Restores, func(r onus.Warrant) bool { return SameWarrant(r, w) })
+}
+
+// tookBefore gives the run that had ended a warrant which a reversal gave
+// back.
+func (p *picture) tookBefore(reversal *onus.Change, w onus.Warrant) string {
+	for _, id := range reversal.Planned.Undoes {
+		c := p.done[id]
+		if c != nil && slices.Contains(c.Planned.Ends, onus.WarrantRef{Workflow: w.Workflow, Step: w.Step}) {
+			return string(c.Run)
+		}
+	}
+	return ""
 }
 
 // SameWarrant says whether two warrants are one, whatever became of it.
