@@ -273,9 +273,9 @@ func TestABrokenChainIsAnErrorAndALongOneHasAnEnd(t *testing.T) {
 // circle answers every question for an event with one that names itself.
 type circle struct{ store.Reader }
 
-func (r circle) Events(_ context.Context, q store.EventQuery) iter.Seq2[store.Entry, error] {
+func (r circle) Events(ctx context.Context, q store.EventQuery) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		for e, err := range r.Reader.Events(context.Background(), store.EventQuery{From: 3, Limit: 1}) {
+		for e, err := range r.Reader.Events(ctx, store.EventQuery{From: 3, Limit: 1}) {
 			ev, _ := ledger.ParseLeaf(e.Leaf)
 			if ev.Cause != "" {
 				e.Leaf = []byte(strings.ReplaceAll(string(e.Leaf), ev.Cause, q.ID))

@@ -66,7 +66,9 @@ func Says(ev ledger.Event, body []byte) string {
 	case store.Approvals.Name:
 		return in(body, approval)
 	case store.Erasures.Name:
-		return in(body, func(v store.Erasure) string { return fmt.Sprintf("erasure of %s is %s: %s", v.Subject, v.State, v.Reason) })
+		return in(body, func(v store.Erasure) string {
+			return fmt.Sprintf("erasure of %s is %s: %s", v.Subject, v.State, v.Reason)
+		})
 	default:
 		return ev.Object.Kind + " " + ev.Object.ID
 	}
@@ -74,21 +76,22 @@ func Says(ev ledger.Event, body []byte) string {
 
 // approval says how a request for approval stands, and who answered it.
 func approval(v onus.Approval) string {
-	says := fmt.Sprintf("approval %s of plan %s is %s: %d of %s", v.ID, v.Plan.Short(), v.State, v.Need, strings.Join(slices.Concat(v.Of, v.Also), ", "))
+	var says strings.Builder
+	fmt.Fprintf(&says, "approval %s of plan %s is %s: %d of %s", v.ID, v.Plan.Short(), v.State, v.Need, strings.Join(slices.Concat(v.Of, v.Also), ", "))
 	for _, a := range v.Answers {
 		word := "no"
 		if a.Yes {
 			word = "yes"
 		}
-		says += fmt.Sprintf("; %s said %s", a.Person, word)
+		fmt.Fprintf(&says, "; %s said %s", a.Person, word)
 		if a.Reason != "" {
-			says += " (" + a.Reason + ")"
+			says.WriteString(" (" + a.Reason + ")")
 		}
 	}
 	if v.Why != "" {
-		says += "; " + v.Why
+		says.WriteString("; " + v.Why)
 	}
-	return says
+	return says.String()
 }
 
 func in[T any](body []byte, say func(T) string) string {

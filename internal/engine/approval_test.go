@@ -47,7 +47,7 @@ func (w *world) identity(id string, change func(*onus.Identity)) {
 		}
 		who.ID = onus.IdentityID(id)
 		change(&who)
-		_, err = store.Identities.Put(w.Context(), tx, eventBy("engine"), who)
+		_, err = store.Identities.Put(w.Context(), tx, identityChanged(), who)
 		return err
 	}))
 }
@@ -222,6 +222,19 @@ func TestNobodyApprovesTheirOwnAccess(t *testing.T) {
 		w.wantError("ana, once more", w.answer(a, mara, true), onus.Denied, "not asked")
 		w.must(w.answer(a, sol, true))
 	})
+	t.Run("when it climbs to them", func(t *testing.T) {
+		w := newWorld(t)
+		w.employ(sol, ingrid, omar)
+		w.goes(onus.Joined, "ciso", onus.Attributes{"department": "finance", "manager": omar}) // a head
+		w.later(time.Hour)
+		w.work()
+		a := w.theApproval()
+		if !slices.Equal(a.Also, []string{ingrid, omar}) {
+			t.Errorf("it climbed to %v, want the route and the heads but for the subject", a.Also)
+		}
+		w.wantError("the subject", w.answer(a, ciso, true), onus.Denied)
+		w.must(w.answer(a, omar, true))
+	})
 	t.Run("by putting their record right", func(t *testing.T) {
 		w := newWorld(t)
 		w.employ(sol, ciso, omar)
@@ -255,7 +268,9 @@ func TestOnlyWhoWasAskedMayAnswer_ACommandLineApprovalPassesTheSameReview_Telepo
 	w.wantError("a no without a reason", err, onus.Invalid)
 	w.must(w.answer(a, sol, true))
 	w.wantError("once more", w.answer(a, sol, true), onus.Conflict, "counts once")
-	w.identity("idn_sol2", func(who *onus.Identity) { who.Mail, who.Kind, who.State = "sol2@acme.example", onus.Person, onus.Active })
+	w.identity("idn_sol2", func(who *onus.Identity) {
+		who.Mail, who.Kind, who.State = "sol2@acme.example", onus.Person, onus.Active
+	})
 	w.wantApproval(a.ID, onus.ApprovalAsked)
 	w.must(w.answer(a, mara, true))
 	w.patiently(10 * time.Minute)

@@ -61,7 +61,7 @@ func TestRetryOnNewFactsShowsAndCarriesOutTheNewPlan(t *testing.T) {
 			return err
 		}
 		who.Attributes["department"] = "sales"
-		_, err = store.Identities.Put(t.Context(), tx, eventBy("engine"), who)
+		_, err = store.Identities.Put(t.Context(), tx, identityChanged(), who)
 		return err
 	}))
 	r := w.decide(engine.LookAgain, x, nil)

@@ -221,7 +221,7 @@ func (w *world) limited(login, entitlement string, after time.Duration) {
 			return err
 		}
 		g.Warrants[0].Until = tx.Now().Add(after)
-		_, err = store.Grants.Put(w.Context(), tx, eventBy("engine"), g)
+		_, err = store.Grants.Put(w.Context(), tx, identityChanged(), g)
 		return err
 	}))
 }

@@ -31,7 +31,7 @@ func (w *world) set(login string, change func(*onus.Identity)) {
 			return err
 		}
 		change(&who)
-		_, err = store.Identities.Put(w.Context(), tx, eventBy("engine"), who)
+		_, err = store.Identities.Put(w.Context(), tx, identityChanged(), who)
 		return err
 	}))
 }

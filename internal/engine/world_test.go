@@ -426,6 +426,6 @@ func logins(n int) []string {
 	return names
 }
 
-func eventBy(actor string) ledger.Event {
-	return ledger.Event{Type: ledger.IdentityChanged, Actor: actor}
+func identityChanged() ledger.Event {
+	return ledger.Event{Type: ledger.IdentityChanged, Actor: "engine"}
 }

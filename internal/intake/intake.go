@@ -43,7 +43,7 @@ func (o *Outcome) count(k onus.OccasionKind) {
 		o.Returned++
 	case onus.Changed:
 		o.Changed++
-	case onus.DateArrived:
+	case onus.DateArrived, onus.Reversing:
 	}
 }
 
