@@ -95,9 +95,9 @@ func TestWhateverPeopleDoTheEngineKeepsRule6(t *testing.T) {
 		for _, who := range everybody[:len(everybody)-1] {
 			p.here[who] = true
 		}
-		for range rapid.IntRange(1, 12).Draw(rt, "acts") {
+		for range rapid.IntRange(3, 16).Draw(rt, "acts") {
 			who := rapid.SampledFrom(everybody).Draw(rt, "who")
-			switch rapid.SampledFrom([]string{"yes", "yes", "yes", "no", "leave", "return", "wait", "look"}).Draw(rt, "act") {
+			switch rapid.SampledFrom([]string{"wait", "wait", "wait", "wait", "yes", "yes", "no", "leave", "return", "look"}).Draw(rt, "act") {
 			case "yes":
 				if err := w.answer(onus.Approval{ID: id}, who, true); (err == nil) != p.answer(who, true, w.now()) {
 					rt.Fatalf("the yes of %s: %v", who, err)
@@ -117,7 +117,7 @@ func TestWhateverPeopleDoTheEngineKeepsRule6(t *testing.T) {
 					p.here[who] = true
 				}
 			case "wait":
-				w.later(time.Duration(rapid.IntRange(1, 45).Draw(rt, "minutes")) * time.Minute)
+				w.later(time.Duration(rapid.IntRange(5, 60).Draw(rt, "minutes")) * time.Minute)
 			case "look":
 				w.plan()
 				p.look(w.now())
