@@ -44,6 +44,7 @@ func TestUndoingEverythingSinceAPointLeavesWhatWasSoThen(t *testing.T) {
 		for _, login := range h.logins() {
 			w.comesBack(login) // of somebody who left nothing is given back
 		}
+		fates := map[string][]planning.Undoing{}
 		said := map[string]bool{} // who has a fate that leaves a difference
 		for _, login := range h.logins() {
 			scope := onus.ReversalScope{Identity: onus.IdentityID("idn_" + login), Since: since}
@@ -52,6 +53,7 @@ func TestUndoingEverythingSinceAPointLeavesWhatWasSoThen(t *testing.T) {
 				continue
 			}
 			w.must(err)
+			fates[login] = p.Of[0].Fates
 			for _, f := range p.Of[0].Fates {
 				if f.Fate != planning.Undoes && f.Fate != planning.AlreadySo {
 					said[login] = true
@@ -65,7 +67,7 @@ func TestUndoingEverythingSinceAPointLeavesWhatWasSoThen(t *testing.T) {
 				continue
 			}
 			if said[login] {
-				r.Fatalf("%s: with nothing done by hand a change is not undone:\n%s", login, h.told())
+				r.Fatalf("%s: with nothing done by hand a change is not undone: %v\n%s", login, fates[login], h.told())
 			}
 			if a, b := of(got, login, deletes), of(then, login, deletes); a != b {
 				r.Fatalf("%s:\n got %s\nwant %s\nafter:\n%s", login, a, b, h.told())

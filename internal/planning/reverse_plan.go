@@ -109,6 +109,9 @@ func (rv *reverser) grant(g *grantNow) {
 	}
 	target := onus.Target{System: g.system, Account: g.account, Entitlement: g.entitlement, EntitlementRef: g.real.Ref}
 	a := rv.picture.account(onus.Target{System: g.system, Account: g.account})
+	if !a.exists { // it hung on another one when the oldest of the changes was made
+		a = rv.picture.account(onus.Target{System: g.system, Account: g.of.Planned.Target.Account})
+	}
 	target.Account, target.Name = a.ref, cmp.Or(a.name, g.of.Planned.Target.Name)
 	switch {
 	case !a.exists && g.direct && !g.was:
