@@ -17,7 +17,7 @@ import (
 // Play runs the whole demo and tells it.
 func (d *Demo) Play(ctx context.Context) error {
 	for _, act := range []func(context.Context) error{
-		d.firstLoad, d.busyDay, d.truncatedFile, d.badDay, d.badEvening, d.waiting, d.why, d.proof,
+		d.firstLoad, d.busyDay, d.truncatedFile, d.badDay, d.badEvening, d.waiting, d.approvals, d.why, d.proof,
 	} {
 		if err := act(ctx); err != nil {
 			return err
@@ -156,6 +156,33 @@ func (d *Demo) waiting(ctx context.Context) error {
 	})
 }
 
+// approvals shows who must say yes, and what they have before them.
+func (d *Demo) approvals(ctx context.Context) error {
+	d.heading("Who must say yes")
+	return d.books(ctx, func(b *server.Books) error {
+		asked, err := b.Approvals(ctx, false)
+		if err != nil || len(asked) == 0 {
+			return err
+		}
+		for _, a := range asked[:min(3, len(asked))] {
+			d.say("  %s  %s for %s: %d of %s, until %s", a.ID, strings.Join(a.What, ", "), a.Subject, a.Need,
+				strings.Join(a.WaitsFor, ", "), a.Deadline.UTC().Format("15:04 MST"))
+		}
+		if more := len(asked) - 3; more > 0 {
+			d.say("  and %d more", more)
+		}
+		one, err := b.Approval(ctx, asked[0].ID, "")
+		if err != nil {
+			return err
+		}
+		for _, c := range one.Weight {
+			d.say("  %s (%s, %s): %d of %d others %s hold it", c.Says, c.Title, c.Sensitivity, c.Peers.Hold, c.Peers.Count, c.Peers.Like)
+		}
+		d.say("  No answer is never a yes: others are asked for half as long, then it is denied.")
+		return nil
+	})
+}
+
 // why asks why the newest accountant may enter postings.
 func (d *Demo) why(ctx context.Context) error {
 	who := ""
@@ -222,6 +249,8 @@ func (d *Demo) next() {
 		[]string{
 			"onus exceptions list --data " + d.Data(),
 			"onus exceptions show ID --data " + d.Data(),
+			"onus approvals list --data " + d.Data(),
+			"onus approvals show ID --data " + d.Data(),
 			"onus explain LOGIN group:engineering --data " + d.Data(),
 			"onus verify ledger --data " + d.Data(),
 			"onus check " + d.Definitions(),
