@@ -112,6 +112,10 @@ func (e *Engine) Reverse(ctx context.Context, o ReversalOrder) (onus.Reversal, e
 			ID: onus.ID("rev", string(scope), o.Person, o.Reason, store.Stamp(tx.Now())), Scope: o.Scope, Reason: o.Reason,
 			By: o.By, Person: o.Person, At: tx.Now(), Identities: len(undo),
 		}
+		if old, known, err := store.Reversals.Lookup(ctx, tx, rev.ID); err != nil || known {
+			rev = old
+			return err // the very same order, met again
+		}
 		for _, changes := range undo {
 			rev.Changes += len(changes)
 		}
