@@ -123,7 +123,7 @@ func (e *env) describeApproval(v server.Weighed) {
 		line("  risk", string(c.Sensitivity)+"; undone by: "+c.Reversal)
 		line("  rule", c.Rule+", because "+c.Because)
 		if len(c.Inputs) > 0 {
-			var in []string
+			in := make([]string, 0, len(c.Inputs))
 			for _, name := range slices.Sorted(maps.Keys(c.Inputs)) {
 				in = append(in, name+"="+c.Inputs[name])
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,7 +108,7 @@ func (e *Engine) ask(a onus.Approval) write {
 			return nil, err
 		}
 		ev := e.approvalEvent(ledger.ApprovalAsked, a, row.Event)
-		ev.Rule, ev.Notes = c.Planned.Step, map[string]string{"need": fmt.Sprint(a.Need)}
+		ev.Rule, ev.Notes = c.Planned.Step, map[string]string{"need": strconv.Itoa(a.Need)}
 		if may := b.Eligible(); len(may) > 0 {
 			ev.Owner = e.people.id(ctx, tx, may[0])
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -110,7 +111,8 @@ func (d *asked) answer(ctx context.Context, b planning.Ballot, v Vote) (string, 
 	}
 	d.a.Answers = append(slices.Clone(d.a.Answers), given)
 	b.Approval = d.a
-	typ, says := ledger.ApprovalGiven, ""
+	typ := ledger.ApprovalGiven
+	var says string
 	switch {
 	case !v.Yes:
 		typ, d.a.State = ledger.ApprovalDenied, onus.ApprovalDenied
@@ -131,7 +133,7 @@ func (d *asked) answer(ctx context.Context, b planning.Ballot, v Vote) (string, 
 		ev.Notes["hasty"] = "under " + onus.Hasty.String()
 	}
 	if v.Among > 1 {
-		ev.Notes["among"] = fmt.Sprint(v.Among)
+		ev.Notes["among"] = strconv.Itoa(v.Among)
 	}
 	if err := d.put(ctx, ev); err != nil {
 		return "", err

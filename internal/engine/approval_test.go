@@ -142,6 +142,7 @@ func (w *world) recorded(typ ledger.Type) []ledger.Event {
 
 func TestAYesLetsGoExactlyWhatWasAskedAbout(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func(*testing.T) *world) {
+		t.Helper()
 		w := fresh(t)
 		a := w.asks(1, "system.owner")
 		if a.Plan != all(w, store.Runs)[0].Plan || len(a.Changes) != 1 || !slices.Equal(a.Of, []string{sol}) {
@@ -310,6 +311,7 @@ func TestApprovedIsNotDeniableAfterwardsNorDeniedApprovable_Teleport5622(t *test
 
 func TestOfManyAnswersAtOnceExactlyOneOutcome(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func(*testing.T) *world) {
+		t.Helper()
 		w := fresh(t)
 		of := []string{sol, mara, ruth, ingrid, dana, priya}
 		a := w.asks(1, of...)
