@@ -181,13 +181,20 @@ func (w *workshop) size() (n int64) {
 	return n
 }
 
+// options are a store's, with its values sealed as everywhere.
 func options(b *testing.B) sqlite.Options {
 	b.Helper()
-	key, _, err := ledger.LoadOrCreateKey(filepath.Join(b.TempDir(), "key"), "bench.log")
+	o, _ := optionsAndVerifier(b)
+	return o
+}
+
+func optionsAndVerifier(b *testing.B) (sqlite.Options, string) {
+	b.Helper()
+	key, verifier, err := ledger.LoadOrCreateKey(filepath.Join(b.TempDir(), "key"), "bench.log")
 	if err != nil {
 		b.Fatal(err)
 	}
-	return sqlite.Options{Signer: key, Now: time.Now}
+	return sqlite.Options{Signer: key, Now: time.Now, Master: make([]byte, 32)}, verifier
 }
 
 // oneRound measures so many runs of three changes, planned and carried out
