@@ -264,6 +264,10 @@ func inOrder(ctx context.Context, r store.Reader, runs []onus.Run) ([]onus.Chang
 				return nil, fmt.Errorf("read change %s: %w", row.ID, err)
 			}
 			all = append(all, x)
+			if len(runs) == 1 {
+				all[len(all)-1].index = int64(x.c.Index) // nothing to put it in order with
+				continue
+			}
 			for entry, err := range r.Events(ctx, store.EventQuery{ID: row.Event}) {
 				if err != nil {
 					return nil, err

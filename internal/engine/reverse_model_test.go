@@ -32,14 +32,14 @@ func TestUndoingEverythingSinceAPointLeavesWhatWasSoThen(t *testing.T) {
 			wf.Bounds.Subjects.Max = 1000
 		}
 		h := &history{world: w, r: r}
-		h.go_(rapid.IntRange(0, 5).Draw(r, "before"), false)
+		h.act(rapid.IntRange(0, 5).Draw(r, "before"), false)
 		h.refuseAll()
 		then := w.snapshot()
 		h.did = append(h.did, "--- the point")
 		w.later(time.Second)
 		since := w.now()
 		outside := rapid.Bool().Draw(r, "by hand")
-		h.go_(rapid.IntRange(1, 6).Draw(r, "after"), outside)
+		h.act(rapid.IntRange(1, 6).Draw(r, "after"), outside)
 		h.refuseAll()
 		for _, login := range h.logins() {
 			w.comesBack(login) // of somebody who left nothing is given back
@@ -111,14 +111,15 @@ func (h *history) told() string { return strings.Join(h.did, "\n") }
 
 // logins of everybody who ever joined.
 func (h *history) logins() []string {
-	var names []string
-	for _, i := range all(h.world, store.Identities) {
-		names = append(names, i.Login)
+	known := all(h.world, store.Identities)
+	names := make([]string, len(known))
+	for i, who := range known {
+		names[i] = who.Login
 	}
 	return names
 }
 
-func (h *history) go_(n int, outside bool) {
+func (h *history) act(n int, outside bool) {
 	acts := []string{"joined", "moved", "left", "reverse run", "reverse person"}
 	if outside {
 		acts = append(acts, "by hand")

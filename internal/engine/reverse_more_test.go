@@ -24,7 +24,7 @@ func TestCriticalGrantComesBackWhenItIsApprovedAgain(t *testing.T) {
 	w.later(time.Minute)
 	w.goes(onus.Departed, "ana", nil)
 	w.comesBack("ana")
-	rev := w.reverses(w.undoOf("ana", "leaver"))
+	rev := w.reverses(w.undoOf("leaver"))
 	w.holds("ana", "group:staff", "group:finance")
 	for _, r := range w.report(rev) {
 		if want := strings.Contains(r.Did, "role:write"); (r.State == engine.ChangeAsked) != want {
@@ -44,7 +44,7 @@ func TestWhoOrderedAReversalMayNotApproveOfIt(t *testing.T) {
 	w.patiently(time.Minute)
 	w.goes(onus.Departed, "ana", nil)
 	w.comesBack("ana")
-	_, err := w.eng.Reverse(t.Context(), engine.ReversalOrder{Scope: w.undoOf("ana", "leaver"), By: "os:sol", Person: sol, Reason: "I want her back"})
+	_, err := w.eng.Reverse(t.Context(), engine.ReversalOrder{Scope: w.undoOf("leaver"), By: "os:sol", Person: sol, Reason: "I want her back"})
 	w.must(err)
 	w.plan()
 	w.patiently(time.Minute)
@@ -59,7 +59,7 @@ func TestTakingAwayInAReversalWaitsForNobody(t *testing.T) {
 	w.patiently(time.Minute)
 	w.later(time.Minute)
 	delete(w.roster, priya) // nor for an owner who is gone (rule 9)
-	w.reverses(w.undoOf("ana", "joiner"))
+	w.reverses(w.undoOf("joiner"))
 	w.holdsNothing("ana")
 }
 
@@ -70,7 +70,7 @@ func TestGivingBackWaitsWhileNobodyAnswersForIt(t *testing.T) {
 	w.goes(onus.Moved, "ana", onus.Attributes{"department": "sales"})
 	owner := w.roster[priya]
 	delete(w.roster, priya)
-	w.reverses(w.undoOf("ana", "mover"))
+	w.reverses(w.undoOf("mover"))
 	w.holds("ana", "group:staff")
 	w.roster[priya] = owner
 	w.plan()
@@ -99,7 +99,7 @@ func TestEveryScopeOfAReversal(t *testing.T) {
 	noon := w.now()
 	w.later(time.Hour)
 	w.goes(onus.Moved, "ana", onus.Attributes{"department": "sales"})
-	joined := w.runOf("ana", "joiner")
+	joined := w.runOf("joiner")
 	for name, c := range map[string]struct {
 		scope onus.ReversalScope
 		want  int // changes
@@ -135,7 +135,7 @@ func TestRefusedBatchOfAReversalUndoesNothingAndSaysSo(t *testing.T) {
 	w.program.Workflows["joiner"].Bounds = flow.Bounds{Removals: flow.Limit{Max: 2}}
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
 	before := w.snapshot()
-	rev := w.reverses(w.undoOf("ana", "joiner"))
+	rev := w.reverses(w.undoOf("joiner"))
 	for _, r := range w.report(rev) {
 		if r.State != engine.ChangeAsked {
 			t.Errorf("held, %s: %s", r.Did, r.State)
@@ -152,7 +152,7 @@ func TestRefusedBatchOfAReversalUndoesNothingAndSaysSo(t *testing.T) {
 	}
 	// Another order may be given, and let go.
 	w.later(time.Minute)
-	w.reverses(w.undoOf("ana", "joiner"))
+	w.reverses(w.undoOf("joiner"))
 	w.decide(engine.Override, w.theException(onus.GuardTripped), nil)
 	w.patiently(time.Minute)
 	w.holdsNothing("ana")
@@ -164,7 +164,7 @@ func TestWhatAWorkflowDidCanBeUndoneWhenItIsDefinedNoMore(t *testing.T) {
 	w.deletes()
 	before := w.snapshot()
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
-	scope := w.undoOf("ana", "joiner")
+	scope := w.undoOf("joiner")
 	delete(w.program.Workflows, "joiner")
 	w.reverses(scope)
 	w.same(w.snapshot(), before)
@@ -176,7 +176,7 @@ func TestReversalThatCannotBeConfirmedIsAnExceptionAndCanBeRetried(t *testing.T)
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
 	w.later(time.Minute)
 	w.dir.Fail(connectortest.OpApply, 2, connectortest.Lies())
-	rev := w.reverses(w.undoOf("ana", "joiner"))
+	rev := w.reverses(w.undoOf("joiner"))
 	x := w.theException(onus.Unconfirmed)
 	states := map[engine.UndoState]int{}
 	for _, r := range w.report(rev) {
@@ -198,7 +198,7 @@ func TestOverriddenChangeOfAReversalIsReportedAsLeft(t *testing.T) {
 	w := newWorld(t)
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
 	w.dir.Fail(connectortest.OpApply, 1, connectortest.Fails(connector.Denied))
-	rev := w.reverses(w.undoOf("ana", "joiner"))
+	rev := w.reverses(w.undoOf("joiner"))
 	w.decide(engine.Override, w.theException(onus.DeniedBySystem), nil)
 	w.patiently(time.Minute)
 	left := 0
@@ -222,7 +222,7 @@ func TestLeaverWhoLeavesWhileTheyAreGivenBackStaysOut(t *testing.T) {
 	w.later(time.Minute)
 	w.goes(onus.Departed, "ana", nil)
 	w.comesBack("ana")
-	w.orders(w.undoOf("ana", "leaver"))
+	w.orders(w.undoOf("leaver"))
 	w.plan()
 	w.later(time.Minute)
 	w.happens(onus.Departed, "ana", nil)
@@ -238,10 +238,10 @@ func TestReversalHasItsOrderAsItsCause(t *testing.T) {
 	w := newWorld(t)
 	w.employ(ciso)
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "sales"})
-	rev := w.reverses(w.undoOf("ana", "joiner"))
+	rev := w.reverses(w.undoOf("joiner"))
 	var last onus.Change
 	for _, c := range all(w, store.Changes) {
-		if c.Run == w.lastReversal("ana").ID {
+		if c.Run == w.lastReversal().ID {
 			last = c
 		}
 	}

@@ -83,7 +83,7 @@ func (e *Engine) changedSince(ctx context.Context, l *live, c onus.Change, image
 		for _, k := range slices.Sorted(maps.Keys(p.Attributes)) {
 			left, known := set[k]
 			if is := image.Attributes[k]; known && is != left && is != p.Attributes[k] {
-				why = fmt.Sprintf("%s was changed after the reversal was planned", k)
+				why = k + " was changed after the reversal was planned"
 			}
 		}
 		return nil

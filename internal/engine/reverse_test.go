@@ -73,24 +73,25 @@ func (w *world) reverses(scope onus.ReversalScope) onus.Reversal {
 	return rev
 }
 
-// runOf gives the last run of a workflow for somebody.
-func (w *world) runOf(login string, wf onus.WorkflowName) onus.Run {
+// runOf gives the last run of a workflow for ana.
+func (w *world) runOf(wf onus.WorkflowName) onus.Run {
 	w.Helper()
 	var last onus.Run
 	for _, r := range all(w, store.Runs) {
-		if r.Identity == onus.IdentityID("idn_"+login) && r.Workflow == wf && !strings.HasPrefix(r.Occasion, "reversal/") && (last.ID == "" || r.Began.After(last.Began)) {
+		if r.Identity == "idn_ana" && r.Workflow == wf && !strings.HasPrefix(r.Occasion, "reversal/") && (last.ID == "" || r.Began.After(last.Began)) {
 			last = r
 		}
 	}
 	if last.ID == "" {
-		w.Fatalf("%s has no run of %s", login, wf)
+		w.Fatalf("ana has no run of %s", wf)
 	}
 	return last
 }
 
-func (w *world) undoOf(login string, wf onus.WorkflowName) onus.ReversalScope {
+// undoOf is the last run of a workflow for ana.
+func (w *world) undoOf(wf onus.WorkflowName) onus.ReversalScope {
 	w.Helper()
-	return onus.ReversalScope{Run: w.runOf(login, wf).ID}
+	return onus.ReversalScope{Run: w.runOf(wf).ID}
 }
 
 // fates gives what a reversal would do with every change, as "fate: change".
@@ -128,7 +129,7 @@ func TestReversedJoinerLeavesTheSystemBitForBitAsBefore(t *testing.T) {
 	w.later(time.Minute)
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
 	w.later(time.Minute)
-	rev := w.reverses(w.undoOf("ana", "joiner"))
+	rev := w.reverses(w.undoOf("joiner"))
 	w.same(w.snapshot(), before)
 	w.sound()
 	if n := len(w.exceptions()); n != 0 {
@@ -149,7 +150,7 @@ func TestReversedJoinerIsDisabledWhereTheStepSaysSo(t *testing.T) {
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
 	w.dir.OpenSession("ana")
 	w.later(time.Minute)
-	w.reverses(w.undoOf("ana", "joiner"))
+	w.reverses(w.undoOf("joiner"))
 	w.holds("ana")
 	if w.dir.Access()["ana"].Enabled || w.dir.SessionsOf("ana") != 0 {
 		t.Errorf("ana is %+v with %d sessions", w.dir.Access()["ana"], w.dir.SessionsOf("ana"))
@@ -165,7 +166,7 @@ func TestReversedMoverGivesBackWhatTheMoveTook(t *testing.T) {
 	w.goes(onus.Moved, "ana", onus.Attributes{"department": "sales", "mail": "a@sales.example"})
 	w.holds("ana", "group:staff")
 	w.later(time.Minute)
-	w.reverses(w.undoOf("ana", "mover"))
+	w.reverses(w.undoOf("mover"))
 	w.same(w.snapshot(), before)
 	w.sound()
 }
@@ -183,12 +184,12 @@ func TestReversedLeaverHasEverythingBackWithExpiryAndWarrants(t *testing.T) {
 	w.later(time.Hour)
 
 	// While the record says that they left, nobody is given anything.
-	if got := w.fates(w.undoOf("ana", "leaver")); !slices.Contains(got, "unclear: disabled dir account ana") {
+	if got := w.fates(w.undoOf("leaver")); !slices.Contains(got, "unclear: disabled dir account ana") {
 		t.Errorf("of somebody who left: %v", got)
 	}
 	w.comesBack("ana")
 	w.employ(sol, omar, ciso)
-	w.reverses(w.undoOf("ana", "leaver"))
+	w.reverses(w.undoOf("leaver"))
 	w.holds("ana", "group:staff", "group:finance") // what is critical waits for its approval
 	if !w.dir.Access()["ana"].Enabled {
 		t.Error("the account is not enabled again")
@@ -233,10 +234,10 @@ func TestWhatRanOutMeanwhileIsNotGivenBack(t *testing.T) {
 	w.goes(onus.Departed, "ana", nil)
 	w.comesBack("ana")
 	w.later(2 * time.Hour)
-	if got := w.fates(w.undoOf("ana", "leaver")); !slices.Contains(got, "out of time: absent dir group:finance") {
+	if got := w.fates(w.undoOf("leaver")); !slices.Contains(got, "out of time: absent dir group:finance") {
 		t.Errorf("fates: %v", got)
 	}
-	w.reverses(w.undoOf("ana", "leaver"))
+	w.reverses(w.undoOf("leaver"))
 	w.holds("ana", "group:staff")
 	w.sound()
 }
@@ -248,7 +249,7 @@ func TestWhatWasLegitimatelyChangedLaterIsAskedAboutAndNotUndone(t *testing.T) {
 	w.goes(onus.Moved, "ana", onus.Attributes{"department": "finance"})
 	before := w.snapshot()
 	w.later(time.Minute)
-	rev := w.reverses(w.undoOf("ana", "joiner"))
+	rev := w.reverses(w.undoOf("joiner"))
 	w.same(w.snapshot(), before)
 	x := w.theException(onus.ConflictOnSystem)
 	if x.Assignee != ingrid || !strings.Contains(x.Message, "mover@1") {
@@ -278,7 +279,7 @@ func TestRefusedQuestionOfAReversalLeavesThingsAsTheyAre(t *testing.T) {
 	w.later(time.Minute)
 	w.goes(onus.Moved, "ana", onus.Attributes{"department": "finance"})
 	before := w.snapshot()
-	w.reverses(w.undoOf("ana", "joiner"))
+	w.reverses(w.undoOf("joiner"))
 	w.decide(engine.Refuse, w.theException(onus.ConflictOnSystem), nil)
 	w.plan()
 	w.patiently(time.Minute)
@@ -296,7 +297,7 @@ func TestAttributeThatSomebodyChangedByHandIsNotOverwritten(t *testing.T) {
 	w.goes(onus.Moved, "ana", onus.Attributes{"department": "sales", "mail": "new@acme.example"})
 	w.dir.SetAttributes("ana", onus.Attributes{"mail": "by.hand@acme.example"})
 	w.must(w.eng.Observe(t.Context()))
-	w.reverses(w.undoOf("ana", "mover"))
+	w.reverses(w.undoOf("mover"))
 	w.holds("ana", "group:staff", "group:finance") // the rest is undone
 	if got := w.dir.AttributesOf("ana")["mail"]; got != "by.hand@acme.example" {
 		t.Errorf("mail is %q", got)
@@ -310,7 +311,7 @@ func TestAttributeChangedBetweenPlanAndChangeIsNotOverwritten(t *testing.T) {
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
 	w.later(time.Minute)
 	w.goes(onus.Moved, "ana", onus.Attributes{"department": "finance", "mail": "new@acme.example"})
-	w.orders(w.undoOf("ana", "mover"))
+	w.orders(w.undoOf("mover"))
 	w.plan()
 	w.dir.SetAttributes("ana", onus.Attributes{"mail": "by.hand@acme.example"}) // no scan has seen it
 	w.patiently(10 * time.Minute)
@@ -329,7 +330,7 @@ func TestAccountThatSomebodyGaveMoreByHandIsNotTaken(t *testing.T) {
 		w.goes(onus.Joined, "ana", onus.Attributes{"department": "sales"})
 		w.dir.Grant("ana", "role:write")
 		w.must(w.eng.Observe(t.Context()))
-		w.reverses(w.undoOf("ana", "joiner"))
+		w.reverses(w.undoOf("joiner"))
 		w.holds("ana", "role:write")
 		if !w.dir.Access()["ana"].Enabled {
 			t.Error("the account was closed under what hangs on it")
@@ -346,7 +347,7 @@ func TestRestOfAReversalGoesOnWhenOneChangeIsDenied(t *testing.T) {
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
 	w.later(time.Minute)
 	w.dir.Fail(connectortest.OpApply, 1, connectortest.Fails(connector.Denied))
-	rev := w.reverses(w.undoOf("ana", "joiner"))
+	rev := w.reverses(w.undoOf("joiner"))
 	x := w.theException(onus.DeniedBySystem)
 	states := map[engine.UndoState]int{}
 	for _, r := range w.report(rev) {
@@ -373,12 +374,12 @@ func TestReversalCanBeReversed(t *testing.T) {
 		w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
 		w.later(time.Minute)
 		before := w.snapshot()
-		scope := w.undoOf("ana", "joiner")
+		scope := w.undoOf("joiner")
 		for range 2 {
 			w.reverses(scope)
 			w.holdsNothing("ana")
 			w.later(time.Minute)
-			w.reverses(onus.ReversalScope{Run: w.lastReversal("ana").ID})
+			w.reverses(onus.ReversalScope{Run: w.lastReversal().ID})
 			w.same(w.snapshot(), before)
 			w.later(time.Minute)
 		}
@@ -393,11 +394,11 @@ func (w *world) holdsNothing(login string) {
 	}
 }
 
-func (w *world) lastReversal(login string) onus.Run {
+func (w *world) lastReversal() onus.Run {
 	w.Helper()
 	var last onus.Run
 	for _, r := range all(w, store.Runs) {
-		if strings.HasPrefix(r.Occasion, "reversal/") && r.Identity == onus.IdentityID("idn_"+login) && !r.Began.Before(last.Began) {
+		if strings.HasPrefix(r.Occasion, "reversal/") && r.Identity == "idn_ana" && !r.Began.Before(last.Began) {
 			last = r
 		}
 	}
@@ -412,9 +413,9 @@ func TestReversalsOfOverlappingSetsDoNotFight(t *testing.T) {
 	w.later(time.Minute)
 	w.goes(onus.Moved, "ana", onus.Attributes{"department": "finance"})
 	w.later(time.Minute)
-	w.orders(w.undoOf("ana", "mover"))
+	w.orders(w.undoOf("mover"))
 	w.orders(onus.ReversalScope{Identity: "idn_ana"})
-	w.orders(w.undoOf("ana", "joiner"))
+	w.orders(w.undoOf("joiner"))
 	for range 4 {
 		w.plan()
 		w.patiently(10 * time.Minute)
@@ -458,8 +459,8 @@ func TestReversalNeedsAKnownPersonAndAReason(t *testing.T) {
 	w := newWorld(t)
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "sales"})
 	for name, o := range map[string]engine.ReversalOrder{
-		"nobody known":  {By: "os:stranger", Reason: "why", Scope: w.undoOf("ana", "joiner")},
-		"no reason":     {By: "os:test", Person: ciso, Reason: " ", Scope: w.undoOf("ana", "joiner")},
+		"nobody known":  {By: "os:stranger", Reason: "why", Scope: w.undoOf("joiner")},
+		"no reason":     {By: "os:test", Person: ciso, Reason: " ", Scope: w.undoOf("joiner")},
 		"no scope":      {By: "os:test", Person: ciso, Reason: "why"},
 		"two scopes":    {By: "os:test", Person: ciso, Reason: "why", Scope: onus.ReversalScope{Identity: "idn_ana", Batch: "b"}},
 		"not there":     {By: "os:test", Person: ciso, Reason: "why", Scope: onus.ReversalScope{Run: "run_none"}},
@@ -480,7 +481,7 @@ func TestPreviewOfAReversalTouchesNothing(t *testing.T) {
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
 	entries := w.size()
 	writes := w.dir.Writes()
-	if got := w.fates(w.undoOf("ana", "joiner")); len(got) != 3 || strings.Count(strings.Join(got, "\n"), "undo: ") != 3 {
+	if got := w.fates(w.undoOf("joiner")); len(got) != 3 || strings.Count(strings.Join(got, "\n"), "undo: ") != 3 {
 		t.Errorf("fates: %v", got)
 	}
 	if w.size() != entries || w.dir.Writes() != writes {
@@ -503,7 +504,7 @@ func TestWhatWasDeclaredIrreversibleStays(t *testing.T) {
 	w.program.Workflows["joiner"].Steps[1].Reverse = "irreversible"
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
 	want := []string{"hangs on it: present dir account ana", "irreversible: present dir group:staff", "undo: present dir group:finance"}
-	if got := w.fates(w.undoOf("ana", "joiner")); !slices.Equal(got, want) {
+	if got := w.fates(w.undoOf("joiner")); !slices.Equal(got, want) {
 		t.Errorf("fates:\n got %v\nwant %v", got, want)
 	}
 }
@@ -514,7 +515,7 @@ func TestWhatAConnectorCannotUndoIsSaidBefore(t *testing.T) {
 	w.dir.Describes(func(d *connector.Description) {
 		d.Reverses, d.Grant = []onus.Verb{onus.EnsureAbsent}, []onus.Verb{onus.EnsurePresent}
 	})
-	for _, f := range w.fates(w.undoOf("ana", "joiner")) {
+	for _, f := range w.fates(w.undoOf("joiner")) {
 		if !strings.HasPrefix(f, "irreversible: ") {
 			t.Errorf("fate %s", f)
 		}
@@ -533,13 +534,13 @@ func TestDeletedAccountComesBackWithAttributesAndGrants(t *testing.T) {
 		t.Fatal("the leaver's account is still there")
 	}
 	w.comesBack("ana")
-	w.reverses(w.undoOf("ana", "leaver"))
+	w.reverses(w.undoOf("leaver"))
 	w.same(w.snapshot(), before)
 	w.sound()
 
 	// And what came before can be undone although the account is another one.
 	w.later(time.Minute)
-	w.reverses(w.undoOf("ana", "joiner"))
+	w.reverses(w.undoOf("joiner"))
 	w.holdsNothing("ana")
 	w.sound()
 }
@@ -553,7 +554,7 @@ func TestReversalInterruptedAnywhereEndsTheSame(t *testing.T) {
 			w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
 			w.later(time.Minute)
 			writes := w.dir.Writes()
-			scope := w.undoOf("ana", "joiner")
+			scope := w.undoOf("joiner")
 			b := &brokenStore{Store: w.store, failFrom: n, once: true, after: after}
 			healthy := w.store
 			w.engine(b)

@@ -62,7 +62,7 @@ type Undoing struct {
 func Reverse(p *flow.Program, wf *flow.Workflow, version int, u Undo) (onus.Plan, []Undoing) {
 	rv := &reverser{pl: newPlanner(p, wf, u.Facts), u: u, picture: newPicture(&u.Facts)}
 	rv.line()
-	for i := len(rv.steps) - 1; i >= 0; i-- {
+	for i := range slices.Backward(rv.steps) {
 		if rv.steps[i].in {
 			rv.judge(i)
 		}
@@ -103,7 +103,7 @@ func (rv *reverser) line() {
 			rv.picture.remade(c, rv.u.Done, at)
 		}
 	}
-	for i := len(rv.steps) - 1; i >= 0; i-- {
+	for i := range slices.Backward(rv.steps) {
 		s := &rv.steps[i]
 		if s.in || s.by != "" || s.c.State != onus.ChangeConfirmed {
 			continue

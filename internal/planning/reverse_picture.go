@@ -1,7 +1,6 @@
 package planning
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -246,7 +245,7 @@ func (p *picture) attributes(e *effect, c *onus.Change, before onus.Image, a *ac
 		case is == set:
 			e.touches = e.touches || was != set
 		case is != was:
-			e.drift = fmt.Sprintf("%s is neither what it set nor what it was before", k)
+			e.drift = k + " is neither what it set nor what it was before"
 		}
 	}
 }

@@ -42,7 +42,7 @@ type UndoView struct {
 }
 
 // Any says whether there is anything to undo or to decide.
-func (v ReversalView) Any() bool { return len(v.Plans) > 0 || v.Asked > 0 }
+func (v *ReversalView) Any() bool { return len(v.Plans) > 0 || v.Asked > 0 }
 
 // PreviewReversal works out what an order would do on what is so now: the
 // systems are scanned, and nothing on them is touched.
