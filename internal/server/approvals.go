@@ -1,11 +1,13 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/engine"
@@ -82,11 +84,11 @@ func (b *Books) Approvals(ctx context.Context, all bool) ([]Asked, error) {
 		}
 		return nil
 	})
-	slices.SortStableFunc(list, func(a, b Asked) int {
-		if c := a.Deadline.Compare(b.Deadline); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
+	slices.SortFunc(list, func(a, b Asked) int {
+		return cmp.Or(
+			a.Deadline.Truncate(time.Minute).Compare(b.Deadline.Truncate(time.Minute)), // as it is shown
+			strings.Compare(a.Subject, b.Subject), strings.Compare(a.ID, b.ID),
+		)
 	})
 	return list, err
 }
