@@ -297,6 +297,9 @@ func TestAttributeThatSomebodyChangedByHandIsNotOverwritten(t *testing.T) {
 	w.goes(onus.Moved, "ana", onus.Attributes{"department": "sales", "mail": "new@acme.example"})
 	w.dir.SetAttributes("ana", onus.Attributes{"mail": "by.hand@acme.example"})
 	w.must(w.eng.Observe(t.Context()))
+	if got := w.fates(w.undoOf("mover")); !slices.Contains(got, "changed since: attributes dir account ana") {
+		t.Errorf("fates: %v", got)
+	}
 	w.reverses(w.undoOf("mover"))
 	w.holds("ana", "group:staff", "group:finance") // the rest is undone
 	if got := w.dir.AttributesOf("ana")["mail"]; got != "by.hand@acme.example" {

@@ -2,6 +2,7 @@ package planning_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -128,6 +129,45 @@ func TestFatesOfSingleChanges(t *testing.T) {
 		delete(u.Undo, u.Done[0].ID)
 		c.change(&u)
 		t.Run(name, func(t *testing.T) { wantReversal(t, u, c.plan, c.want) })
+	}
+}
+
+func TestAttributesGoBackOnlyWhereNobodyElseSetThem(t *testing.T) {
+	for name, c := range map[string]struct {
+		is   onus.Attributes
+		plan onus.Attributes // what is set; nil: nothing
+		want planning.Fate
+	}{
+		"as it was left":        {onus.Attributes{"mail": "new", "room": "9"}, onus.Attributes{"mail": "old", "room": ""}, planning.Undoes},
+		"one is back already":   {onus.Attributes{"mail": "old", "room": "9"}, onus.Attributes{"room": ""}, planning.Undoes},
+		"all are back":          {onus.Attributes{"mail": "old"}, nil, planning.AlreadySo},
+		"somebody set another":  {onus.Attributes{"mail": "other", "room": "9"}, nil, planning.ChangedSince},
+		"another attribute too": {onus.Attributes{"mail": "new", "room": "9", "desk": "4"}, onus.Attributes{"mail": "old", "room": ""}, planning.Undoes},
+	} {
+		u := given(1)
+		u.Undo = map[onus.ChangeID]bool{"run_m.01": true}
+		u.Facts.Accounts[0].Attributes = c.is
+		u.Done = append(u.Done, onus.Change{
+			ID: "run_m.01", Run: "run_m", State: onus.ChangeConfirmed, Confirmed: now,
+			Before: &onus.Image{Exists: true, Ref: "a1", Name: "ana", Enabled: true, Attributes: onus.Attributes{"mail": "old"}},
+			Planned: onus.PlannedChange{
+				Step: "directory", Verb: onus.EnsureAttributes, Reversal: "restore", Attributes: onus.Attributes{"mail": "new", "room": "9"},
+				Target: onus.Target{System: "corp-ldap", Account: "a1", Name: "ana"},
+			},
+		})
+		wf := joiner()
+		plan, fates := planning.Reverse(program(wf), wf, 1, u)
+		var set onus.Attributes
+		if len(plan.Changes) > 0 {
+			set = plan.Changes[0].Attributes
+		}
+		if !maps.Equal(set, c.plan) || fates[0].Fate != c.want {
+			t.Errorf("%s: sets %v, %s; want %v, %s", name, set, fates[0].Fate, c.plan, c.want)
+		}
+		u.Forced = true
+		if _, fates := planning.Reverse(program(wf), wf, 1, u); fates[0].Fate.Asks() {
+			t.Errorf("%s: asks even when it is forced", name)
+		}
 	}
 }
 
