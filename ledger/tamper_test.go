@@ -95,10 +95,10 @@ func TestEveryChangeOfALogIsFound(t *testing.T) {
 	}
 	seen := map[ledger.Hash]bool{}
 	for _, p := range all {
-		work <- p
-		for _, h := range p.hashes {
+		for _, h := range p.hashes { // before the piece is handed over: its worker flips their bits
 			seen[h] = true
 		}
+		work <- p
 	}
 	close(work)
 	wg.Wait()

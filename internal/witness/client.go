@@ -161,20 +161,21 @@ func Collect(ctx context.Context, p *ledger.Policy, clients []*Client, signed st
 		}()
 	}
 	var failed error
+	cosigned := signed // those who are asked still read what they were asked about
 	for range clients {
 		a := <-answers
 		if a.err != nil { // one that lies must not be able to stop the others
 			failed = errors.Join(failed, a.err)
 			continue
 		}
-		signed += string(a.line)
-		if _, err := p.Open(signed); err == nil {
-			return signed, nil
+		cosigned += string(a.line)
+		if _, err := p.Open(cosigned); err == nil {
+			return cosigned, nil
 		}
 	}
-	_, err := p.Open(signed)
+	_, err := p.Open(cosigned)
 	if err != nil && failed != nil {
-		return signed, fmt.Errorf("%w; %w", err, failed)
+		return cosigned, fmt.Errorf("%w; %w", err, failed)
 	}
-	return signed, err
+	return cosigned, err
 }
