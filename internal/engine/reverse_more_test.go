@@ -266,3 +266,59 @@ func TestReversalHasItsOrderAsItsCause(t *testing.T) {
 		t.Error("the owners of the original change do not answer any more")
 	}
 }
+
+func TestUndoingAVersionDoesNotUndoWhatUndidIt(t *testing.T) {
+	w := newWorld(t)
+	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
+	w.later(time.Minute)
+	w.reverses(w.undoOf("joiner"))
+	if got := w.fates(onus.ReversalScope{Workflow: "joiner", Version: 1}); len(got) != 3 || strings.Count(strings.Join(got, "\n"), "already so: ") != 3 {
+		t.Errorf("fates: %v", got)
+	}
+	w.reverses(onus.ReversalScope{Workflow: "joiner", Version: 1})
+	w.holdsNothing("ana")
+}
+
+// What a reversal asked about may come to be so by itself; then nobody is
+// asked any more.
+func TestQuestionOfAReversalEndsWithItsCause(t *testing.T) {
+	w := newWorld(t)
+	w.goes(onus.Joined, "ana", onus.Attributes{"department": "sales"})
+	w.dir.Grant("ana", "role:write")
+	w.must(w.eng.Observe(t.Context()))
+	w.reverses(w.undoOf("joiner"))
+	w.theException(onus.ConflictOnSystem)
+	w.dir.Revoke("ana", "role:write")
+	w.dir.Delete("ana")
+	w.must(w.eng.Observe(t.Context()))
+	for range 2 {
+		w.plan()
+		w.patiently(time.Minute)
+	}
+	if len(w.exceptions()) != 0 {
+		t.Errorf("open: %v", w.exceptions())
+	}
+	for _, o := range all(w, store.Occasions) {
+		if o.State != onus.Settled {
+			t.Errorf("occasion %s is %s", o.ID, o.State)
+		}
+	}
+	w.sound()
+}
+
+// A warrant that a reversal gave back is ended and given back once more when
+// the reversal and what it undid are undone together.
+func TestReversalAndWhatItUndidAreUndoneTogether(t *testing.T) {
+	w := newWorld(t)
+	w.goes(onus.Joined, "ana", onus.Attributes{"department": "sales"})
+	before := w.snapshot()
+	w.later(time.Minute)
+	since := w.now()
+	w.goes(onus.Moved, "ana", onus.Attributes{"department": "sales", "mail": "y@acme.example"})
+	w.later(time.Minute)
+	w.reverses(w.undoOf("mover"))
+	w.later(time.Minute)
+	w.reverses(onus.ReversalScope{Identity: "idn_ana", Since: since})
+	w.same(w.snapshot(), before)
+	w.sound()
+}
