@@ -37,6 +37,7 @@ func newWriter(b *testing.B, st store.Store) *writer {
 
 // record commits so many events in one update.
 func (w *writer) record(b *testing.B, events int) {
+	b.Helper()
 	err := w.st.Update(b.Context(), func(tx store.Tx) error {
 		for range events {
 			_, err := tx.Record(b.Context(), ledger.Event{
@@ -57,7 +58,8 @@ const eventBytes = 800 // of a leaf and a state together
 
 // insertEvents inserts rows of an event's size and nothing else.
 func insertEvents(b *testing.B, db *sql.DB, transactions, events int) {
-	row := []byte(fmt.Sprintf("%0*d", eventBytes, 0))
+	b.Helper()
+	row := fmt.Appendf(nil, "%0*d", eventBytes, 0)
 	rows := slices.Repeat([][]byte{row}, events)
 	for range transactions {
 		if err := insertAll(b.Context(), db, rows); err != nil {

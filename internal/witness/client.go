@@ -161,21 +161,22 @@ func Collect(ctx context.Context, p *ledger.Policy, clients []*Client, signed st
 		}()
 	}
 	var failed error
-	cosigned := signed // those who are asked still read what they were asked about
+	var cosigned strings.Builder // apart from signed: those who are asked still read what they were asked about
+	cosigned.WriteString(signed)
 	for range clients {
 		a := <-answers
 		if a.err != nil { // one that lies must not be able to stop the others
 			failed = errors.Join(failed, a.err)
 			continue
 		}
-		cosigned += string(a.line)
-		if _, err := p.Open(cosigned); err == nil {
-			return cosigned, nil
+		cosigned.Write(a.line)
+		if _, err := p.Open(cosigned.String()); err == nil {
+			return cosigned.String(), nil
 		}
 	}
-	_, err := p.Open(cosigned)
+	_, err := p.Open(cosigned.String())
 	if err != nil && failed != nil {
-		return cosigned, fmt.Errorf("%w; %w", err, failed)
+		return cosigned.String(), fmt.Errorf("%w; %w", err, failed)
 	}
-	return cosigned, err
+	return cosigned.String(), err
 }
