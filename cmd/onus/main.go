@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+	_ "time/tzdata" // an organisation's zone is known on machines without a database of zones
 
 	"github.com/onus-id/onus/internal/cli"
 )

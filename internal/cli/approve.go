@@ -20,37 +20,7 @@ func (e *env) approvalsCmd() *cobra.Command {
 		Use: "approvals", Short: "See what waits for somebody's yes or no", Aliases: []string{"approval"},
 		Example: "  onus approvals list\n  onus approvals show apr_4f…",
 	})
-	cmd.AddCommand(e.listApprovals(), e.showApproval())
-	return cmd
-}
-
-func (e *env) listApprovals() *cobra.Command {
-	var (
-		at  place
-		all bool
-	)
-	output := oneOf("table", "json")
-	cmd := &cobra.Command{
-		Use: "list", Short: "What waits, for whom, until when", Args: needs(),
-		Example: "  onus approvals list\n  onus approvals list --all -o json",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
-				found, err := b.Approvals(ctx, all)
-				if err != nil {
-					return err
-				}
-				if output.chosen == "json" {
-					return e.asJSON(found)
-				}
-				e.tableOfApprovals(found)
-				return nil
-			})
-		},
-	}
-	at.flags(cmd)
-	cmd.Flags().BoolVar(&all, "all", false, "the decided ones too")
-	output.output(cmd)
+	cmd.AddCommand(list(e, "approvals", "the decided ones too", (*server.Books).Approvals, e.tableOfApprovals), e.showApproval())
 	return cmd
 }
 

@@ -18,7 +18,7 @@ func (e *env) exceptionsCmd() *cobra.Command {
 		Use: "exceptions", Short: "See what stopped, and decide", Aliases: []string{"exception"},
 		Example: "  onus exceptions list\n  onus exceptions show exc_4f…\n  onus exceptions override exc_4f… --dir acme --reason 'the merger; planned in CHG-12'",
 	})
-	cmd.AddCommand(e.listExceptions(), e.showException(),
+	cmd.AddCommand(list(e, "exceptions", "the closed ones too", (*server.Books).Exceptions, e.tableOfExceptions), e.showException(),
 		e.decide(engine.LookAgain, "Look again: the cause is gone", "Retry looks at the facts again. When they still warrant what is left, the run goes\non; when they do not, the new plan is shown as a difference."),
 		e.decide(engine.Amend, "Put right what was wrong, for this case", "Amend lays what you give with --set over the record for this one case, and plans again."),
 		e.decide(engine.Override, "Go on against what the engine worked out", "Override lets a held batch or read go, or goes on without a change. It needs a\nreason and counts as an override: no change is ever called confirmed by it."),
@@ -26,37 +26,7 @@ func (e *env) exceptionsCmd() *cobra.Command {
 	return cmd
 }
 
-func (e *env) listExceptions() *cobra.Command {
-	var (
-		at  place
-		all bool
-	)
-	output := oneOf("table", "json")
-	cmd := &cobra.Command{
-		Use: "list", Short: "What waits, for whom, until when", Args: needs(),
-		Example: "  onus exceptions list\n  onus exceptions list --all -o json",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
-				found, err := b.Exceptions(ctx, all)
-				if err != nil {
-					return err
-				}
-				if output.chosen == "json" {
-					return e.asJSON(found)
-				}
-				e.table(found)
-				return nil
-			})
-		},
-	}
-	at.flags(cmd)
-	cmd.Flags().BoolVar(&all, "all", false, "the closed ones too")
-	output.output(cmd)
-	return cmd
-}
-
-func (e *env) table(found []server.Problem) {
+func (e *env) tableOfExceptions(found []server.Problem) {
 	if len(found) == 0 {
 		fmt.Fprintln(e.out, "no exceptions are open")
 		return
