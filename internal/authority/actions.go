@@ -1,0 +1,56 @@
+package authority
+
+// An Action is something that somebody may or may not do.
+type Action string
+
+// The actions.
+const (
+	Look        Action = "look"    // see it, and all that led to it
+	Request     Action = "request" // ask for access
+	Withdraw    Action = "withdraw"
+	Approve     Action = "approve" // say yes to a plan's changes
+	Deny        Action = "deny"
+	Acknowledge Action = "acknowledge"
+	Take        Action = "take" // an exception, over from somebody else
+	HandOver    Action = "hand"
+	Snooze      Action = "snooze"
+	Retry       Action = "retry"
+	Amend       Action = "amend"
+	Refuse      Action = "refuse" // what an exception is about
+	Override    Action = "override"
+	Reverse     Action = "reverse"
+	Pause       Action = "pause"
+	Recall      Action = "recall"
+	Propose     Action = "propose" // a version of the definitions
+	Publish     Action = "publish" // say yes to a proposed version
+	Reject      Action = "reject"  // say no to it
+	Accept      Action = "accept"  // a duty
+	Decline     Action = "decline"
+	Away        Action = "away"        // leave of absence
+	AskErasure  Action = "ask-erasure" // that what is kept about somebody be erased
+	Erase       Action = "erase"       // say yes to that
+	Administer  Action = "administer"
+	Keep        Action = "keep" // one's own sign-ins and tokens
+	Report      Action = "report"
+)
+
+// groupOf says which group of the policy an action is in. Every permit is for
+// one group, and its id begins with the group's name.
+var groupOf = map[Action]string{
+	Look: "looking", Request: "requesting", Withdraw: "withdrawing", Approve: "judging", Deny: "judging",
+	Acknowledge: "handling", Take: "handling", HandOver: "handling", Snooze: "handling",
+	Retry: "handling", Amend: "handling", Refuse: "handling", Override: "overriding",
+	Reverse: "undoing", Pause: "undoing", Recall: "undoing",
+	Propose: "proposing", Publish: "publishing", Reject: "publishing",
+	Accept: "serving", Decline: "serving", Away: "keeping",
+	AskErasure: "erasing", Erase: "erasing", Administer: "administering", Keep: "keeping", Report: "reporting",
+}
+
+// Two groups of groups: what decides about access, and what changes anything.
+var (
+	deciding = []string{"judging", "handling", "overriding", "undoing", "publishing"}
+	changing = []string{
+		"requesting", "withdrawing", "judging", "handling", "overriding", "undoing", "proposing", "publishing",
+		"serving", "erasing", "administering", "reporting",
+	}
+)
