@@ -40,6 +40,7 @@ var house = []room{
 	{"internal/store/postgres", "onus ledger internal/store internal/store/sqlstore"},
 
 	{"internal/durable", "onus"},
+	{"internal/sshkey", "onus"},
 	{"internal/signer", "onus ledger internal/durable"},
 	{"internal/witness", "onus ledger internal/durable"},
 	{"internal/publish", "onus ledger internal/durable internal/store internal/witness"},
@@ -56,7 +57,7 @@ var house = []room{
 	{"internal/server", "onus ledger connector connector/ldap connector/postgres connector/scim connector/sqlapp " +
 		"source source/csv source/sql internal/flow/expr internal/flow internal/flow/starter internal/planning internal/flowtest internal/reconcile " +
 		"internal/store internal/store/sqlstore internal/store/sqlite internal/store/postgres " +
-		"internal/intake internal/engine internal/engine/riverqueue internal/attribution internal/trail internal/export internal/access internal/durable internal/signer internal/witness internal/publish"},
+		"internal/intake internal/engine internal/engine/riverqueue internal/attribution internal/trail internal/export internal/access internal/durable internal/sshkey internal/signer internal/witness internal/publish"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},
@@ -67,7 +68,7 @@ var house = []room{
 	{"internal/bench", "onus connector"},
 
 	{"internal/cli", "onus ledger internal/flow internal/flow/schema internal/flow/starter internal/planning internal/flowtest " +
-		"internal/engine internal/attribution internal/trail internal/server internal/demo internal/durable internal/signer internal/witness"},
+		"internal/engine internal/attribution internal/trail internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
 	{"cmd/onus", "internal/cli"},
 	{"cmd/onus-verify", "ledger"},
 }
@@ -116,6 +117,7 @@ var mayKnow = map[string]string{
 	"github.com/scim2/":        "connector/scim internal/demo/scimdir",
 	"github.com/spf13/cobra":   "internal/cli cmd/onus",
 	"github.com/cedar-policy/": "internal/authority",
+	"github.com/hiddeco/":      "internal/sshkey",
 }
 
 func TestImportsPointUpTheHouse(t *testing.T) {

@@ -47,8 +47,12 @@ func (r Route) At(step int) string {
 }
 
 // An Actor is who or what did something: "engine", "person:ID" for a person
-// known to the roster, "os:NAME" for an operating-system user nobody mapped.
+// known to the roster, "os:NAME" for an operating-system user, "ssh:SHA256:…"
+// for whoever holds that key.
 type Actor string
+
+// UnknownActor is what to do about an actor whom the organisation does not know.
+const UnknownActor = "map the operating-system user to a person under operators in Organisation, or the key in its file of signers"
 
 // Engine is the actor of what no person did.
 const Engine Actor = "engine"

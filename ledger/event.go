@@ -19,7 +19,7 @@ type Event struct {
 	ID       string            `json:"id"`   // "evt_…"
 	Time     time.Time         `json:"time"` // UTC, nanoseconds
 	Type     Type              `json:"type"`
-	Actor    string            `json:"actor"`              // "engine", "person:ID", "os:NAME"
+	Actor    string            `json:"actor"`              // "engine", "person:ID", "os:NAME", "ssh:SHA256:…"
 	Owner    string            `json:"owner,omitempty"`    // the ID of the person who answers
 	Object   Object            `json:"object"`             // what the event moved
 	Cause    string            `json:"cause,omitempty"`    // the ID of the event that led to this one

@@ -213,7 +213,7 @@ An event is one leaf of the log: RFC 8785 JSON with these fields. Those marked *
 | id* | the event's own ID, "evt_…" |
 | time* | when it was committed, UTC to the nanosecond |
 | type* | what happened: one of the types below |
-| actor* | who or what acted: "engine", "person:ID", "os:NAME" for a user of the operating system |
+| actor* | who or what acted: "engine", "person:ID", "os:NAME" for a user of the operating system, "ssh:SHA256:…" for the holder of that key |
 | owner | the ID of the person who answers for it |
 | object* | the kind, ID and version of what it moved; versions run from 1 without gaps |
 | cause | the ID of the event that led to it |

@@ -23,7 +23,7 @@ type Personal map[onus.SourceName][]string
 // decides over an erasure.
 func Operator(ctx context.Context, r store.Reader, by onus.Actor, mail string) (onus.Identity, error) {
 	if mail == "" {
-		return onus.Identity{}, onus.Errorf(onus.Denied, "map the operating-system user to a person under operators in Organisation",
+		return onus.Identity{}, onus.Errorf(onus.Denied, onus.UnknownActor,
 			"an erasure must be a person's own decision, and nobody knows who %s is", by)
 	}
 	found, err := store.Identities.Find(ctx, r, "mail", mail)

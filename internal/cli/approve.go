@@ -50,7 +50,7 @@ func (e *env) showApproval() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			return e.reading(ctx, at, func(b *server.Books) error {
-				v, err := b.Approval(ctx, args[0], login())
+				v, err := b.Approval(ctx, args[0], e.operator)
 				if err != nil {
 					return err
 				}
@@ -167,7 +167,7 @@ func (e *env) answerCmd(yes bool, use, short, long, example string) *cobra.Comma
 				return err
 			}
 			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				by, person := operator(s.Program.Organisation)
+				by, person := e.operator(s.Program.Organisation)
 				var failed error
 				for _, id := range args {
 					t, err := s.Answer(ctx, engine.Vote{Approval: id, Yes: yes, By: by, Person: person, Reason: reason, Among: len(args)})

@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/user"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/server"
+	"github.com/onus-id/onus/internal/sshkey"
 )
 
 // Exit codes that scripts may rely on.
@@ -41,6 +41,8 @@ type env struct {
 	out, err io.Writer
 	now      func() time.Time
 	quiet    bool
+	keyFile  string // of who acts; empty: the operating-system user
+	key      *sshkey.Key
 }
 
 // Main runs the command line and gives the exit code.
@@ -74,6 +76,8 @@ it shows, and can say for every grant why it exists and who answers for it.`,
 	})
 	root.SetFlagErrorFunc(badFlag)
 	root.PersistentFlags().BoolVarP(&e.quiet, "quiet", "q", false, "do not tell on stderr what long work is doing")
+	root.PersistentFlags().StringVar(&e.keyFile, "sign", os.Getenv("ONUS_SIGN_KEY"), "act as the person whose SSH `key` this is: its file, or the .pub of one in the ssh-agent (or ONUS_SIGN_KEY)")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return e.openKey() }
 	root.AddCommand(e.initCmd(), e.checkCmd(), e.testCmd(), e.planCmd(), e.runCmd(), e.serveCmd(),
 		e.exceptionsCmd(), e.explainCmd(), e.verifyCmd(), e.demoCmd(), e.logCmd(), e.eraseCmd(),
 		e.reverseCmd(), e.ledgerCmd(), e.signerCmd(), e.witnessCmd(),
@@ -145,21 +149,6 @@ func (e *env) with(ctx context.Context, o server.Options, do func(*server.Server
 	}
 	err = do(s)
 	return errors.Join(err, s.Close(context.WithoutCancel(ctx)))
-}
-
-// operator is who sits at the command line: an operating-system user, and the
-// person that the organisation knows them as ("" if none).
-func operator(org flow.Organisation) (onus.Actor, string) {
-	name := login()
-	return onus.Actor("os:" + name), org.Operators[name]
-}
-
-// login is the name of the operating-system user.
-func login() string {
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return "unknown"
 }
 
 // asJSON writes a value as indented JSON.

@@ -48,7 +48,7 @@ back: delete it there first. There is no way back.`,
 // erasing opens a server for who sits at the command line.
 func (e *env) erasing(ctx context.Context, dir string, at place, do func(*server.Server, server.Eraser) error) error {
 	return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-		by, person := operator(s.Program.Organisation)
+		by, person := e.operator(s.Program.Organisation)
 		return do(s, server.Eraser{By: by, Person: person})
 	})
 }

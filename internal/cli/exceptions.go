@@ -137,7 +137,7 @@ func (e *env) decide(act, short, long string) *cobra.Command {
 				return err
 			}
 			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				by, person := operator(s.Program.Organisation)
+				by, person := e.operator(s.Program.Organisation)
 				r, err := s.Decide(ctx, engine.Order{Exception: args[0], Act: act, By: by, Person: person, Reason: reason, With: set})
 				if err != nil {
 					return err

@@ -209,7 +209,7 @@ must be given the new key: to them it is another log, and should be.`,
 			if err != nil {
 				return err
 			}
-			order.By, order.Person = operator(org)
+			order.By, order.Person = e.operator(org)
 			if err := absolute(&order.Signer); err != nil {
 				return err
 			}

@@ -64,7 +64,7 @@ The order is yours, with your reason. 'onus run' or 'onus serve' carries it out.
 					}
 					return e.showReversal(v, output.chosen)
 				}
-				by, person := operator(s.Program.Organisation)
+				by, person := e.operator(s.Program.Organisation)
 				rev, err := s.Reverse(ctx, engine.ReversalOrder{Scope: scope, By: by, Person: person, Reason: reason})
 				if err != nil {
 					return err

@@ -171,7 +171,7 @@ func (d *Demo) approvals(ctx context.Context) error {
 		if more := len(asked) - 3; more > 0 {
 			d.say("  and %d more", more)
 		}
-		one, err := b.Approval(ctx, asked[0].ID, "")
+		one, err := b.Approval(ctx, asked[0].ID, nil)
 		if err != nil {
 			return err
 		}

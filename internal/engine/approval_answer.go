@@ -74,7 +74,7 @@ func (e *Engine) Answer(ctx context.Context, roster Roster, v Vote) (Tally, erro
 // mayAnswer holds back what needs no further look.
 func (e *Engine) mayAnswer(ctx context.Context, r store.Reader, a onus.Approval, v Vote) error {
 	if v.Person == "" {
-		return onus.Errorf(onus.Denied, "map the operating-system user to a person under operators in Organisation",
+		return onus.Errorf(onus.Denied, onus.UnknownActor,
 			"an approval must be a person's own, and nobody knows who %s is", v.By)
 	}
 	asked := slices.Concat(a.Of, a.Also)

@@ -67,7 +67,7 @@ func (e *Engine) mayDecide(ctx context.Context, r store.Reader, x onus.Exception
 		return onus.Errorf(onus.Conflict, "", "exception %s was %s already", x.ID, x.State)
 	}
 	if o.Person == "" {
-		return onus.Errorf(onus.Denied, "map the operating-system user to a person under operators in Organisation",
+		return onus.Errorf(onus.Denied, onus.UnknownActor,
 			"a decision must be a person's own, and nobody knows who %s is", o.By)
 	}
 	if (o.Act == Override || o.Act == Refuse) && o.Reason == "" {

@@ -92,7 +92,7 @@ func (e *Engine) PreviewReversal(ctx context.Context, roster Roster, scope onus.
 // are planned at the next cycle, like every other.
 func (e *Engine) Reverse(ctx context.Context, o ReversalOrder) (onus.Reversal, error) {
 	if o.Person == "" {
-		return onus.Reversal{}, onus.Errorf(onus.Denied, "map the operating-system user to a person under operators in Organisation",
+		return onus.Reversal{}, onus.Errorf(onus.Denied, onus.UnknownActor,
 			"a reversal must be a person's own order, and nobody knows who %s is", o.By)
 	}
 	if strings.TrimSpace(o.Reason) == "" {

@@ -13,6 +13,7 @@ import (
 // comes before what names it.
 func (c *compiler) compile() {
 	c.organisation()
+	c.signers()
 	for _, s := range c.sources {
 		c.source(s)
 	}

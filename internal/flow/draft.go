@@ -69,17 +69,20 @@ func Parse(files []File, opts ...Option) (*Draft, Faults) {
 		o(c)
 	}
 	slices.SortStableFunc(c.program.Files, byPath)
-	c.program.Digest = onus.DigestOfJSON(c.program.Files)
 	for i, f := range c.program.Files {
 		if i > 0 && c.program.Files[i-1].Path == f.Path {
 			c.report(Fault{File: f.Path, Line: 1, Col: 1, Message: "the file is there twice"})
 			continue
+		}
+		if isSigners(f.Path) {
+			continue // read when it is known whether the organisation names it
 		}
 		for _, doc := range split(f, c.brokenDocument) {
 			c.decode(doc)
 		}
 	}
 	c.compile()
+	c.program.Digest = onus.DigestOfJSON(c.program.Files)
 	d := &Draft{program: c.program, faults: c.faults.sorted(), duties: c.duties}
 	return d, slices.Clone(d.faults)
 }

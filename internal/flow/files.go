@@ -13,10 +13,10 @@ const (
 )
 
 // ReadDir reads every definition file under a folder, in order of path: all
-// *.yaml but *_test.yaml. Folders whose name begins with a dot are left out.
+// *.yaml but *_test.yaml, and files of signers. Folders whose name begins with a dot are left out.
 func ReadDir(fsys fs.FS) ([]File, error) {
 	return readDir(fsys, func(path string) bool {
-		return strings.HasSuffix(path, extension) && !strings.HasSuffix(path, testExtension)
+		return strings.HasSuffix(path, extension) && !strings.HasSuffix(path, testExtension) || isSigners(path)
 	})
 }
 

@@ -53,7 +53,7 @@ func base(tb testing.TB) []flow.File {
 // there is none. A case is made of the sections
 //
 //	CASE/edit        lines FILE | OLD | NEW: the first OLD in the file becomes NEW; \n and \t are what they look like
-//	CASE/FILE.yaml   a file more, or in place of another; an empty one takes the file away
+//	CASE/FILE.yaml   a file more, or in place of another; an empty one takes the file away; so may allowed_signers
 //	CASE/want        every fault, or the compiled form of what CASE/show names
 //	CASE/show        the workflows to show
 func TestDefinitions(t *testing.T) {
@@ -116,7 +116,7 @@ func try(t *testing.T, sections map[string]string) string {
 		files[f.Path] = f.Text
 	}
 	for section, text := range sections {
-		if strings.HasSuffix(section, ".yaml") {
+		if strings.HasSuffix(section, ".yaml") || section == flow.SignersFile {
 			files[section] = text
 			if text == "" {
 				delete(files, section)

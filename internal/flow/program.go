@@ -40,6 +40,7 @@ type Organisation struct {
 	SharedPattern *regexp.Regexp      // addresses that look shared; nil: none
 	Notify        map[string][]string // channel → addresses
 	Operators     map[string]string   // operating-system user → mail of a person
+	Signers       []Signer            // whose key is whose, in the order of the file
 	Zone          *time.Location      // whose midnight a date means; UTC unless said
 }
 

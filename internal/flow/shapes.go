@@ -14,6 +14,7 @@ type organisationShape struct {
 	SharedPattern text                `yaml:"shared_pattern" doc:"a regular expression for addresses that look shared"`
 	Notify        table[stringsShape] `yaml:"notify" doc:"addresses to notify, by channel"`
 	Operators     table[text]         `yaml:"operators" doc:"operating-system user → mail address of the person who acts as it"`
+	Signers       text                `yaml:"signers" doc:"the file of the keys by which people act and sign, in the format of OpenSSH: mail address, public key; called allowed_signers"`
 	Zone          text                `yaml:"zone" doc:"whose midnight a date means, such as Europe/Berlin; UTC unless said"`
 }
 

@@ -113,8 +113,9 @@ func asked(ctx context.Context, r store.Reader, a onus.Approval) (Asked, plannin
 }
 
 // Approval gives one request by its ID, or by a beginning that only one has,
-// with its risk beside it, for a user of the operating system to look at.
-func (b *Books) Approval(ctx context.Context, id, user string) (w Weighed, err error) {
+// with its risk beside it, for somebody to look at: who says whom an
+// organisation knows them as; nil: nobody who could answer.
+func (b *Books) Approval(ctx context.Context, id string, who func(flow.Organisation) (onus.Actor, string)) (w Weighed, err error) {
 	err = b.store.View(ctx, func(r store.Reader) error {
 		w = Weighed{}
 		a, err := findApproval(ctx, r, id)
@@ -136,8 +137,10 @@ func (b *Books) Approval(ctx context.Context, id, user string) (w Weighed, err e
 		for _, mail := range ballot.Everybody() {
 			w.Others = append(w.Others, Answerer{Person: mail, Bar: barOf(ballot, mail)})
 		}
-		w.You = p.Organisation.Operators[user]
-		w.YourBar = yourBar(ctx, r, ballot, w.You, user)
+		if who != nil {
+			by, you := who(p.Organisation)
+			w.You, w.YourBar = you, yourBar(ctx, r, ballot, by, you)
+		}
 		return b.weigh(ctx, r, p, &w)
 	})
 	return w, err
@@ -204,12 +207,12 @@ func barOf(ballot planning.Ballot, mail string) string {
 }
 
 // yourBar says why who looks cannot answer.
-func yourBar(ctx context.Context, r store.Reader, ballot planning.Ballot, you, user string) string {
+func yourBar(ctx context.Context, r store.Reader, ballot planning.Ballot, by onus.Actor, you string) string {
 	switch {
 	case ballot.State != onus.ApprovalAsked:
 		return "it is " + string(ballot.State) + " already"
 	case you == "":
-		return "nobody knows who os:" + user + " is: map the operating-system user to a person under operators in Organisation"
+		return "nobody knows who " + string(by) + " is: " + onus.UnknownActor
 	}
 	if subject, known, err := store.Identities.Lookup(ctx, r, string(ballot.Identity)); err == nil && known && strings.EqualFold(subject.Mail, you) {
 		return you + " is the subject, and nobody approves their own access"

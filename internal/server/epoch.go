@@ -26,7 +26,7 @@ type EpochOrder struct {
 // epoch and the key that checks it.
 func NewEpoch(ctx context.Context, o Options, order EpochOrder) (store.Epoch, string, error) {
 	if order.Person == "" {
-		return store.Epoch{}, "", onus.Errorf(onus.Denied, "map this user to a person under 'operators' in the organisation", "%s is nobody that the organisation knows", order.By)
+		return store.Epoch{}, "", onus.Errorf(onus.Denied, onus.UnknownActor, "%s is nobody that the organisation knows", order.By)
 	}
 	if strings.TrimSpace(order.Reason) == "" {
 		return store.Epoch{}, "", onus.Errorf(onus.Invalid, "as in --reason 'the disk of 3 March was lost; backup of 2 March restored'", "a new epoch needs a reason")

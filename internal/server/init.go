@@ -17,7 +17,8 @@ import (
 )
 
 // Init writes the starter company into a new folder, makes the application
-// that its accounts live in, and gives the names of the files. The operator is
+// that its accounts live in and keys by which its people act, and gives the
+// names of the files. The operator is
 // who may decide there, by the name that the operating system has for them. A
 // folder that has anything in it is left alone, and one that cannot be
 // finished is taken away again.
@@ -39,10 +40,21 @@ func Init(ctx context.Context, dir, operator string) (names []string, err error)
 		if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
 			return nil, onus.Errorf(onus.Invalid, "name a folder that can be written", "make the folder: %w", err)
 		}
-		if err := os.WriteFile(name, []byte(starter.For(f, operator)), 0o600); err != nil {
+		text := starter.For(f, operator)
+		if f.Path == organisationFile {
+			text += signersOfStarter
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			return nil, onus.Errorf(onus.Invalid, "name a folder that can be written", "write the starter company: %w", err)
 		}
 		names = append(names, name)
+		if f.Path == rosterFile {
+			keys, err := practiceKeys(dir, f.Text)
+			if err != nil {
+				return nil, onus.Errorf(onus.Invalid, "name a folder that can be written", "make the keys to practise with: %w", err)
+			}
+			names = append(names, keys...)
+		}
 		if schema, ok := strings.CutSuffix(name, ".sql"); ok {
 			if err := makeApplication(ctx, schema+".db", f.Text); err != nil {
 				return nil, onus.Errorf(onus.Invalid, "name a folder that can be written", "make the application %s.db: %w", schema, err)
