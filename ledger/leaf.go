@@ -1,11 +1,9 @@
 package ledger
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -100,29 +98,6 @@ func (e Event) check() error {
 	return nil
 }
 
-// ParseLeaf reads a leaf. It accepts exactly the bytes that Leaf writes: one
-// event has one form, so nothing can hide in another. That this form is the
-// one of RFC 8785 is held against another implementation by the tests.
-func ParseLeaf(leaf []byte) (Event, error) {
-	var e Event
-	if len(leaf) > MaxLeaf {
-		return e, fmt.Errorf("the leaf is %d bytes; %d are allowed", len(leaf), MaxLeaf)
-	}
-	d := json.NewDecoder(bytes.NewReader(leaf))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&e); err != nil {
-		return e, fmt.Errorf("the leaf is not an event: %w", err)
-	}
-	again, err := e.Leaf()
-	if err != nil {
-		return e, err
-	}
-	if !bytes.Equal(again, leaf) {
-		return e, errors.New("the leaf is not in the form in which events are written")
-	}
-	return e, nil
-}
-
 // writer writes canonical JSON.
 type writer struct {
 	buf []byte
@@ -161,7 +136,11 @@ func (w *writer) object(m map[string]string) {
 	w.buf = append(w.buf, '}')
 }
 
-const hexDigits = "0123456789abcdef"
+const (
+	hexDigits    = "0123456789abcdef"
+	escapedBytes = "\"\\\b\f\n\r\t" // those that have a short escape
+	shortEscapes = "\"\\bfnrt"      // a backslash and the letter at the same place
+)
 
 // text writes a string with the escapes of RFC 8785, section 3.2.2.2.
 func (w *writer) text(s string) {
@@ -177,8 +156,8 @@ func (w *writer) text(s string) {
 		}
 		w.buf = append(w.buf, s[from:i]...)
 		from = i + 1
-		if at := strings.IndexByte("\"\\\b\f\n\r\t", c); at >= 0 {
-			w.buf = append(w.buf, '\\', "\"\\bfnrt"[at])
+		if at := strings.IndexByte(escapedBytes, c); at >= 0 {
+			w.buf = append(w.buf, '\\', shortEscapes[at])
 		} else {
 			w.buf = append(w.buf, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
 		}

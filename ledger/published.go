@@ -102,10 +102,11 @@ func VerifyPublished(ctx context.Context, fetch Fetch, o Options) (Report, Check
 	if err != nil {
 		return Report{}, c, err
 	}
-	check := verification{tree: NewFrontier(), objects: map[[16]byte]link{}, older: older, unbodied: true}
+	check := newVerification(older)
+	check.unbodied = true
 	p := published{ctx: ctx, fetch: fetch, size: c.Size}
 	for i := int64(0); i < c.Size; i += TileWidth {
-		if err := p.bundle(tileAt(c.Size, EntryLevel, i), &check); err != nil {
+		if err := p.bundle(tileAt(c.Size, EntryLevel, i), check); err != nil {
 			return check.report(), c, err
 		}
 		if o.Progress != nil {

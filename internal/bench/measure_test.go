@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,7 +91,17 @@ func ownTime() float64 {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
-// peak is the most memory that this process ever had, in MiB (proc(5), VmHWM).
+// forgetPeak gives back what is not in use, and lets the peak begin anew
+// (proc(5), clear_refs).
+func forgetPeak(b *testing.B) {
+	b.Helper()
+	debug.FreeOSMemory()
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// peak is the most memory that this process had, in MiB (proc(5), VmHWM).
 func peak(b *testing.B) float64 {
 	b.Helper()
 	text, err := os.ReadFile("/proc/self/status")

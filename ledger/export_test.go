@@ -1,0 +1,7 @@
+package ledger
+
+// The two readers of leaves, for the tests that hold one against the other.
+var (
+	Read   = read
+	Decode = decode
+)
