@@ -45,8 +45,11 @@ var house = []room{
 	{"internal/witness", "onus ledger internal/durable"},
 	{"internal/publish", "onus ledger internal/durable internal/store internal/witness"},
 
+	{"internal/ownership", "onus ledger internal/flow internal/store"},
+	{"internal/ownership/ownershiptest", "onus internal/flow internal/store internal/ownership"},
+
 	{"internal/intake", "onus ledger source internal/flow/expr internal/flow internal/store"},
-	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/intake"},
+	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/ownership internal/intake"},
 	{"internal/engine/riverqueue", "onus internal/store internal/engine"},
 	{"internal/attribution", "onus ledger internal/flow/expr internal/flow internal/planning internal/store"},
 
@@ -56,7 +59,7 @@ var house = []room{
 
 	{"internal/server", "onus ledger connector connector/ldap connector/postgres connector/scim connector/sqlapp " +
 		"source source/csv source/sql internal/flow/expr internal/flow internal/flow/starter internal/planning internal/flowtest internal/reconcile " +
-		"internal/store internal/store/sqlstore internal/store/sqlite internal/store/postgres " +
+		"internal/store internal/store/sqlstore internal/store/sqlite internal/store/postgres internal/ownership " +
 		"internal/intake internal/engine internal/engine/riverqueue internal/attribution internal/trail internal/export internal/access internal/durable internal/sshkey internal/signer internal/witness internal/publish"},
 
 	{"internal/rig", ""},
@@ -76,11 +79,12 @@ var house = []room{
 // What test files may import: everything that the package under test reaches,
 // the rooms that are made for tests, what stands here, and what these reach.
 var (
-	testRooms = "connector/connectortest internal/store/storetest internal/flowtest internal/rig " +
+	testRooms = "connector/connectortest internal/store/storetest internal/ownership/ownershiptest internal/flowtest internal/rig " +
 		"internal/demo/company internal/demo/scimdir internal/demo/ledgerapp"
 	testsMayAlso = map[string]string{
 		"internal/engine":            "internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv",
 		"internal/engine/riverqueue": "internal/store/sqlite internal/store/postgres",
+		"internal/ownership":         "internal/store/sqlite internal/store/postgres",
 		"internal/publish":           "internal/store/sqlite internal/signer",
 		"internal/trail":             "internal/store/sqlite",
 		"internal/access":            "internal/attribution internal/trail internal/store/sqlite internal/store/postgres",

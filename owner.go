@@ -15,6 +15,9 @@ const (
 	ExceptionsControl   Duty = "control owner for exceptions"
 	EntitlementOwner    Duty = "entitlement owner"
 	Sponsor             Duty = "sponsor"
+	GuardOwner          Duty = "guard's owner"
+	DesignatedControl   Duty = "designated control owner" // of a whole workflow, above all one that reaches over several units
+	UnitAdministrator   Duty = "administrator"            // of a unit, as far as the unit goes
 )
 
 // Owners are the people who answer for a decision, as they were named when

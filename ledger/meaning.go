@@ -214,6 +214,40 @@ var Types = map[Type]Meaning{
 		Notes: map[string]string{"state": "stale, or lacking"},
 	},
 
+	DutyAsked: {
+		When: "somebody is asked to answer for a duty, or to go on doing so; silence accepts nothing", Actor: "engine, or the person who asked", Owner: "who is asked",
+		Object: "acceptance", Fields: "cause", Notes: map[string]string{"duty": "which duty", "as": "what they would stand as", "renewal": "the day on which their acceptance ends"},
+	},
+	DutyAccepted: {
+		When: "somebody accepted a duty", Actor: "the person who accepted", Owner: "the person who accepted",
+		Object: "acceptance", Fields: "cause", Notes: map[string]string{"duty": "which duty", "until": "the day on which the acceptance ends"},
+	},
+	DutyDeclined: {
+		When: "somebody declined a duty, or gave it up", Actor: "the person who declined", Owner: "the person who declined",
+		Object: "acceptance", Fields: "cause", Notes: map[string]string{"duty": "which duty"},
+	},
+	DutyRenewed: {
+		When: "somebody who had accepted a duty goes on with it", Actor: "the person who renewed", Owner: "the person who renewed",
+		Object: "acceptance", Fields: "cause", Notes: map[string]string{"duty": "which duty", "until": "the day on which the acceptance ends"},
+	},
+	DutyLapsed: {
+		When: "an acceptance ended by itself: its time ran out, the person left, or is named no longer", Actor: "engine", Owner: "whose acceptance it was",
+		Object: "acceptance", Fields: "cause", Notes: map[string]string{"duty": "which duty", "because": "what ended it"},
+	},
+	DutyHandedOver: {
+		When: "another person stands for a duty than before, or nobody until who is asked accepts", Actor: "engine, or the person whose act moved it", Owner: "who stands, or is asked",
+		Object: "duty", Fields: "cause", Notes: map[string]string{"from": "who stood", "to": "who stands", "asked": "who was asked, where nobody stands", "because": "why it went over"},
+	},
+
+	AbsenceRecorded: {
+		When: "somebody said on which days they are away", Actor: "the person who is away", Owner: "the person who is away",
+		Object: "absence",
+	},
+	AbsenceWithdrawn: {
+		When: "a leave does not take place, or ended early", Actor: "the person who was to be away", Owner: "the person who was to be away",
+		Object: "absence", Fields: "cause",
+	},
+
 	ReversalOrdered: {
 		When: "a person ordered that what earlier runs did be undone; the occasions that it gives have it as their cause", Actor: "the person who ordered it", Owner: "the person who ordered it",
 		Object: "reversal", Notes: map[string]string{"changes": "how many changes it is about", "identities": "of how many identities"},

@@ -65,6 +65,16 @@ const (
 	ApprovalClimbed Type = "approval.climbed"
 	ApprovalExpired Type = "approval.expired"
 
+	DutyAsked      Type = "duty.asked"
+	DutyAccepted   Type = "duty.accepted"
+	DutyDeclined   Type = "duty.declined"
+	DutyRenewed    Type = "duty.renewed"
+	DutyLapsed     Type = "duty.lapsed"
+	DutyHandedOver Type = "duty.handed_over"
+
+	AbsenceRecorded  Type = "absence.recorded"
+	AbsenceWithdrawn Type = "absence.withdrawn"
+
 	ReversalOrdered Type = "reversal.ordered"
 
 	EpochBegan Type = "epoch.began"

@@ -56,6 +56,13 @@ var reducers = map[string]reducer{
 		}
 		return v
 	}),
+	store.Acceptances.Name: to(store.Acceptances, func(v onus.Acceptance) onus.Acceptance {
+		v.Why = ""
+		return v
+	}),
+	store.Absences.Name: to(store.Absences, func(v onus.Absence) onus.Absence {
+		return onus.Absence{ID: v.ID, Person: v.Person, Ended: true} // when somebody was away is about them
+	}),
 	store.Exceptions.Name: to(store.Exceptions, func(v onus.Exception) onus.Exception {
 		v.Message, v.Hint, v.Kept, v.Group = gone, "", "", string(v.Category)
 		if v.Decided != nil {

@@ -52,6 +52,9 @@ func (c *compiler) name(kind string, t text, taken bool) bool {
 	return true
 }
 
+// longestAcceptance is for how long a duty may stay accepted: a year.
+const longestAcceptance = 366 * day
+
 func (c *compiler) organisation() {
 	o := &c.program.Organisation
 	o.Zone = time.UTC
@@ -73,7 +76,9 @@ func (c *compiler) organisation() {
 	o.Units, o.Notify, o.Operators = map[string]Unit{}, map[string][]string{}, map[string]string{}
 	for _, u := range s.Units.entries {
 		c.person(u.value.Head, "head of the unit "+u.key.value)
-		o.Units[u.key.value] = Unit{Head: u.value.Head.value}
+		c.person(u.value.Administrator, string(onus.UnitAdministrator)+" of the unit "+u.key.value)
+		c.deputy(u.value.Deputy, u.value.Administrator, "deputy in the unit "+u.key.value, "administrator")
+		o.Units[u.key.value] = Unit{Head: u.value.Head.value, Administrator: u.value.Administrator.value, Deputy: u.value.Deputy.value}
 	}
 	for _, e := range s.Escalation {
 		c.person(e, "head in the escalation")
@@ -94,6 +99,12 @@ func (c *compiler) organisation() {
 	for _, e := range s.Operators.entries {
 		c.person(e.value, "person who acts as "+e.key.value)
 		o.Operators[e.key.value] = e.value.value
+	}
+	if s.Acceptance.there() && !s.Acceptance.bad {
+		o.Acceptance = s.Acceptance.value
+		if o.Acceptance > longestAcceptance || o.Acceptance < day {
+			c.fault(s.Acceptance.place, "an acceptance cannot last "+oneLine(s.Acceptance.node.Value), "between 1d and 366d: who answers is asked again once a year at least")
+		}
 	}
 	if s.Zone.ok() {
 		zone, err := time.LoadLocation(s.Zone.value)

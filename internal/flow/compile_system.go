@@ -104,7 +104,7 @@ func (c *compiler) entitlement(s *entitlementShape) {
 		if len(all) > 0 {
 			c.fault(s.Name.place, "the document lists entitlements and names one beside them", "put it in the list")
 		}
-		one := entryShape{place: s.place, Name: s.Name, Title: s.Title, Sensitivity: s.Sensitivity, Owner: s.Owner}
+		one := entryShape{place: s.place, Name: s.Name, Title: s.Title, Sensitivity: s.Sensitivity, Owner: s.Owner, Deputy: s.Deputy}
 		if !s.Name.there() {
 			c.fault(s.place, "the entitlement has no name", "")
 		}
@@ -118,6 +118,7 @@ func (c *compiler) entitlement(s *entitlementShape) {
 	}
 	for _, e := range all {
 		c.person(e.Owner, string(onus.EntitlementOwner)+" of "+e.noun())
+		c.deputy(e.Deputy, e.Owner, "deputy of "+e.noun(), "owner")
 		if sys == nil && e.Name.ok() {
 			c.homeless = append(c.homeless, e.Name.value)
 		}
@@ -133,12 +134,12 @@ func (c *compiler) entitlement(s *entitlementShape) {
 			c.fault(e.Name.place, "there are two entitlements "+key.Name+" on "+string(key.System), "keep one of them")
 			continue
 		}
-		ent := &Entitlement{EntitlementKey: key, Title: e.Title.value, Sensitivity: onus.Sensitivity(e.Sensitivity.value), Owner: e.Owner.value}
+		ent := &Entitlement{EntitlementKey: key, Title: e.Title.value, Sensitivity: onus.Sensitivity(e.Sensitivity.value), Owner: e.Owner.value, Deputy: e.Deputy.value}
 		if !e.Sensitivity.ok() {
 			ent.Sensitivity = "" // not known: nothing more is said of it
 		}
 		if ent.Owner == "" {
-			ent.Owner = sys.Owner
+			ent.Owner, ent.Deputy = sys.Owner, sys.Deputy
 		}
 		c.program.Entitlements[key] = ent
 	}
@@ -188,8 +189,9 @@ func (c *compiler) bounds(b boundsShape, owner text) Bounds {
 	out := Bounds{Subjects: b.Subjects.value, Changes: b.Changes.value, Removals: b.Removals.value, Weight: b.Weight.value, Owner: owner.value}
 	if b.Owner.there() {
 		c.person(b.Owner, "owner of the bounds")
-		out.Owner = b.Owner.value
+		out.Owner, out.Deputy = b.Owner.value, b.Deputy.value
 	}
+	c.deputy(b.Deputy, b.Owner, "deputy of the owner of the bounds", "owner")
 	if !b.Subjects.there() && !b.Changes.there() && !b.Removals.there() && !b.Weight.there() {
 		c.fault(b.place, "the bounds bound nothing", "say how much may be done, as in {subjects: 40 per 1h, changes: 400 per 1h}")
 	}

@@ -14,7 +14,7 @@ func (c *compiler) workflow(s *workflowShape) {
 	named := c.name("workflow", s.Name, c.program.Workflows[name] != nil)
 	w := &Workflow{
 		Name: name, Owner: s.Owners.Workflow.value, Deputy: s.Owners.Deputy.value,
-		Controls: Controls{s.Controls.Provisioning.value, s.Controls.Revocation.value, s.Controls.Exceptions.value},
+		Controls: controls(s.Controls),
 		Source:   onus.SourceName(s.Occasion.Source.value),
 		Bounds:   c.bounds(s.Bounds, s.Controls.Exceptions),
 	}
@@ -24,6 +24,12 @@ func (c *compiler) workflow(s *workflowShape) {
 	c.person(s.Controls.Provisioning, string(onus.ProvisioningControl)+of)
 	c.person(s.Controls.Revocation, string(onus.RevocationControl)+of)
 	c.person(s.Controls.Exceptions, string(onus.ExceptionsControl)+of)
+	c.person(s.Controls.Designated, string(onus.DesignatedControl)+of)
+	d := s.Controls.Deputies
+	c.person(d.Provisioning, "deputy for provisioning"+of)
+	c.person(d.Revocation, "deputy for revocation"+of)
+	c.person(d.Exceptions, "deputy for exceptions"+of)
+	c.deputy(d.Designated, s.Controls.Designated, "deputy of the designated control owner"+of, "designated")
 
 	src := c.program.Sources[w.Source]
 	if s.Occasion.Source.ok() && src == nil {
@@ -54,6 +60,14 @@ func (c *compiler) workflow(s *workflowShape) {
 	w.Digest = digestOf(s, c.shapes[onus.WorkflowName(s.StepsOf.value)])
 	if named {
 		c.program.Workflows[name] = w
+	}
+}
+
+func controls(s controlsShape) Controls {
+	d := s.Deputies
+	return Controls{
+		Provisioning: s.Provisioning.value, Revocation: s.Revocation.value, Exceptions: s.Exceptions.value, Designated: s.Designated.value,
+		Deputies: Deputies{Provisioning: d.Provisioning.value, Revocation: d.Revocation.value, Exceptions: d.Exceptions.value, Designated: d.Designated.value},
 	}
 }
 

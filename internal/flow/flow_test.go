@@ -160,7 +160,7 @@ var escapes = strings.NewReplacer(`\n`, "\n", `\t`, "\t")
 // show writes the compiled form of a workflow.
 func show(b *strings.Builder, w *flow.Workflow) {
 	fmt.Fprintf(b, "workflow %s on %s when %s\n", w.Name, w.Source, w.When.Source())
-	fmt.Fprintf(b, "  owner %s deputy %s controls %v leaver %v follows %v\n", w.Owner, w.Deputy, w.Controls, w.Leaver, w.Follows)
+	fmt.Fprintf(b, "  owner %s deputy %s controls %v leaver %v follows %v\n", w.Owner, w.Deputy, []string{w.Controls.Provisioning, w.Controls.Revocation, w.Controls.Exceptions}, w.Leaver, w.Follows)
 	fmt.Fprintf(b, "  bounds %v\n", w.Bounds)
 	for _, r := range w.Require {
 		fmt.Fprintf(b, "  require %s otherwise %s\n", r.Says, r.Otherwise)

@@ -44,6 +44,14 @@ func (c *compiler) person(t text, what string) {
 	}
 }
 
+// deputy is a person who stands in for another, who must then be named too.
+func (c *compiler) deputy(t, owner text, what, of string) {
+	c.person(t, what)
+	if t.ok() && !owner.there() {
+		c.fault(t.place, "the "+what+" stands in for nobody", "name the "+of+" beside them")
+	}
+}
+
 // Check looks up everybody whom the definitions name, and gives the program,
 // or every fault, those of Parse among them. With a nil roster nobody is
 // looked up, and the program's notes say so.

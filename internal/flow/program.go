@@ -42,11 +42,14 @@ type Organisation struct {
 	Operators     map[string]string   // operating-system user → mail of a person
 	Signers       []Signer            // whose key is whose, in the order of the file
 	Zone          *time.Location      // whose midnight a date means; UTC unless said
+	Acceptance    time.Duration       // for how long an accepted duty stays accepted; 0: a year
 }
 
 // A Unit is a business unit.
 type Unit struct {
-	Head string // mail
+	Head          string // mail
+	Administrator string // mail; administers what is of the unit, and nothing beyond it
+	Deputy        string // of the administrator
 }
 
 // A Source is a feed as defined.
@@ -110,6 +113,7 @@ type Roles struct {
 	Mail    string
 	Manager string // key, person or mail of the manager
 	Sponsor string // of an NHI: key, person or mail of a person
+	Deputy  string // of an NHI: key, person or mail of who stands in for the sponsor
 	Unit    string
 	Start   string // date: access may begin
 	End     string // date: the last day of access; gone the day after
@@ -156,6 +160,7 @@ type Entitlement struct {
 	Title       string
 	Sensitivity onus.Sensitivity
 	Owner       string
+	Deputy      string // the system's where the owner is
 }
 
 // A Workflow is a compiled workflow.
@@ -181,6 +186,16 @@ type Controls struct {
 	Provisioning string
 	Revocation   string
 	Exceptions   string
+	Designated   string // answers for the whole; empty: the control owner for exceptions does
+	Deputies     Deputies
+}
+
+// Deputies stand in for the control owners.
+type Deputies struct {
+	Provisioning string
+	Revocation   string
+	Exceptions   string
+	Designated   string
 }
 
 // Requirement is a condition that must hold before anything is planned.
@@ -197,6 +212,7 @@ type Bounds struct {
 	Removals Limit
 	Weight   Limit
 	Owner    string // who is asked; the control owner for exceptions (the system owner for a system) unless said
+	Deputy   string // of an owner who is named here
 }
 
 // A Limit is a number in a window of time.

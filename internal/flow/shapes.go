@@ -16,13 +16,16 @@ type organisationShape struct {
 	Operators     table[text]         `yaml:"operators" doc:"operating-system user → mail address of the person who acts as it"`
 	Signers       text                `yaml:"signers" doc:"the file of the keys by which people act and sign, in the format of OpenSSH: mail address, public key; called allowed_signers"`
 	Zone          text                `yaml:"zone" doc:"whose midnight a date means, such as Europe/Berlin; UTC unless said"`
+	Acceptance    span                `yaml:"acceptance" doc:"for how long an accepted duty stays accepted, a year at most and unless said"`
 }
 
 func (organisationShape) noun() string { return "the organisation" }
 
 type unitShape struct {
 	place
-	Head text `yaml:"head" want:"required" doc:"mail address of the person who heads the unit"`
+	Head          text `yaml:"head" want:"required" doc:"mail address of the person who heads the unit"`
+	Administrator text `yaml:"administrator" doc:"mail address of who administers what is of the unit, and nothing beyond it"`
+	Deputy        text `yaml:"deputy" doc:"mail address of who stands in for the administrator"`
 }
 
 func (unitShape) noun() string { return "the unit" }
@@ -68,6 +71,7 @@ type rolesShape struct {
 	Mail    text      `yaml:"mail" doc:"mail address; how owners and routes name people"`
 	Manager text      `yaml:"manager" doc:"key, person or mail of the manager"`
 	Sponsor text      `yaml:"sponsor" doc:"of a non-human identity: key, person or mail of the person who answers for it"`
+	Deputy  text      `yaml:"deputy" doc:"of a non-human identity: key, person or mail of who stands in for the sponsor"`
 	Unit    text      `yaml:"unit" doc:"business unit"`
 	Start   text      `yaml:"start" doc:"date on which access may begin"`
 	End     text      `yaml:"end" doc:"date of the last day of access"`
@@ -124,6 +128,7 @@ type entitlementShape struct {
 	Title        text         `yaml:"title" doc:"what it lets somebody do, for people to read"`
 	Sensitivity  text         `yaml:"sensitivity" enum:"low|elevated|critical" doc:"low, elevated or critical"`
 	Owner        text         `yaml:"owner" doc:"mail address of who decides about it; the system owner unless said"`
+	Deputy       text         `yaml:"deputy" doc:"mail address of who stands in for the owner"`
 	Entitlements []entryShape `yaml:"entitlements" doc:"several of one system"`
 }
 
@@ -135,6 +140,7 @@ type entryShape struct {
 	Title       text `yaml:"title" doc:"what it lets somebody do, for people to read"`
 	Sensitivity text `yaml:"sensitivity" want:"required" enum:"low|elevated|critical" doc:"low, elevated or critical"`
 	Owner       text `yaml:"owner" doc:"mail address of who decides about it; the system owner unless said"`
+	Deputy      text `yaml:"deputy" doc:"mail address of who stands in for the owner"`
 }
 
 func (e entryShape) noun() string { return nounNamed("entitlement", e.Name) }
@@ -154,6 +160,7 @@ type boundsShape struct {
 	Weight   limit `yaml:"weight" doc:"privilege weight: 1 for low, 5 for elevated, 25 for critical"`
 	Exceeded text  `yaml:"exceeded" enum:"hold" doc:"hold: nothing is done until the owner has looked"`
 	Owner    text  `yaml:"owner" doc:"who is asked past a bound: mail address"`
+	Deputy   text  `yaml:"deputy" doc:"who stands in for the owner of the bounds: mail address"`
 }
 
 func nounNamed(kind string, name text) string {

@@ -27,12 +27,24 @@ func (ownersShape) noun() string { return "owners" }
 
 type controlsShape struct {
 	place
-	Provisioning text `yaml:"provisioning" want:"required" missing:"the workflow has no control owner for provisioning" doc:"the control owner for provisioning: mail address of one active person"`
-	Revocation   text `yaml:"revocation" want:"required" missing:"the workflow has no control owner for revocation" doc:"the control owner for revocation: mail address of one active person"`
-	Exceptions   text `yaml:"exceptions" want:"required" missing:"the workflow has no control owner for exceptions" doc:"the control owner for exceptions: mail address of one active person"`
+	Provisioning text          `yaml:"provisioning" want:"required" missing:"the workflow has no control owner for provisioning" doc:"the control owner for provisioning: mail address of one active person"`
+	Revocation   text          `yaml:"revocation" want:"required" missing:"the workflow has no control owner for revocation" doc:"the control owner for revocation: mail address of one active person"`
+	Exceptions   text          `yaml:"exceptions" want:"required" missing:"the workflow has no control owner for exceptions" doc:"the control owner for exceptions: mail address of one active person"`
+	Designated   text          `yaml:"designated" doc:"who answers for the whole, above all where the workflow reaches over several units; the control owner for exceptions unless said"`
+	Deputies     deputiesShape `yaml:"deputies" doc:"who stands in for the control owners"`
 }
 
 func (controlsShape) noun() string { return "controls" }
+
+type deputiesShape struct {
+	place
+	Provisioning text `yaml:"provisioning" doc:"mail address of who stands in for the control owner for provisioning"`
+	Revocation   text `yaml:"revocation" doc:"mail address of who stands in for the control owner for revocation"`
+	Exceptions   text `yaml:"exceptions" doc:"mail address of who stands in for the control owner for exceptions"`
+	Designated   text `yaml:"designated" doc:"mail address of who stands in for the designated control owner"`
+}
+
+func (deputiesShape) noun() string { return "deputies" }
 
 type occasionShape struct {
 	place

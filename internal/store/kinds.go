@@ -257,6 +257,21 @@ var (
 		},
 		Subject: func(v onus.Approval) string { return string(v.Identity) },
 	}
+	Acceptances = Kind[onus.Acceptance]{
+		Name: "acceptance", ID: func(v onus.Acceptance) string { return AcceptanceID(v.Duty, v.Person) },
+		Keys: func(v onus.Acceptance) []Key {
+			return []Key{{"duty", string(v.Duty)}, {"person", string(v.Person)}}
+		},
+		Subject: func(v onus.Acceptance) string { return string(v.Person) },
+	}
+	Successions = Kind[onus.Succession]{
+		Name: "duty", ID: func(v onus.Succession) string { return string(v.Duty) },
+	}
+	Absences = Kind[onus.Absence]{
+		Name: "absence", ID: func(v onus.Absence) string { return v.ID },
+		Keys:    func(v onus.Absence) []Key { return []Key{{"person", string(v.Person)}} },
+		Subject: func(v onus.Absence) string { return string(v.Person) },
+	}
 	WorkflowVersions = Kind[WorkflowVersion]{
 		Name: "workflow", ID: func(v WorkflowVersion) string { return string(v.Name) },
 	}
@@ -273,10 +288,16 @@ var kinds = map[string]interface {
 	Grants.Name: Grants, Occasions.Name: Occasions, Plans.Name: Plans, Batches.Name: Batches, Runs.Name: Runs,
 	Changes.Name: Changes, Exceptions.Name: Exceptions, Approvals.Name: Approvals, WorkflowVersions.Name: WorkflowVersions,
 	DefinitionSets.Name: DefinitionSets, Reversals.Name: Reversals, Erasures.Name: Erasures, Epochs.Name: Epochs,
+	Acceptances.Name: Acceptances, Successions.Name: Successions, Absences.Name: Absences,
 }
 
 // RecordID is the id of a source's record.
 func RecordID(source onus.SourceName, key string) string { return string(source) + "/" + key }
+
+// AcceptanceID is the id of what a person said to a duty.
+func AcceptanceID(duty onus.DutyID, person onus.IdentityID) string {
+	return string(duty) + " " + string(person)
+}
 
 // AccountID is the id of a system's account.
 func AccountID(system onus.SystemName, ref onus.AccountRef) string {
