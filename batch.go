@@ -37,4 +37,5 @@ type Batch struct {
 	Systems  map[SystemName]Measure `json:"systems,omitempty"`
 	Past     []string               `json:"past,omitempty"` // the bounds it is past, in words
 	Runs     int                    `json:"runs"`
+	Moved    int64                  `json:"moved"` // how many entries the ledger had before it was last moved
 }

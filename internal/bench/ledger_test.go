@@ -68,13 +68,6 @@ func insertEvents(b *testing.B, db *sql.DB, transactions, events int) {
 	}
 }
 
-// perSecond is the rate of so many things done by do.
-func perSecond(things int, do func()) float64 {
-	began := time.Now()
-	do()
-	return float64(things) / time.Since(began).Seconds()
-}
-
 // Events a second on SQLite, so many in each transaction, by one writer.
 func BenchmarkLedgerSQLite(b *testing.B) {
 	for _, events := range []int{1, 10, 100} {
@@ -86,13 +79,13 @@ func BenchmarkLedgerSQLite(b *testing.B) {
 			defer st.Close()
 			w, db := newWriter(b, st), plainSQLite(b)
 			transactions := 3000 / events * min(events, 10)
-			f := turns(b, alone, func(int) float64 {
+			f := turns(b, alone, func(int) pace {
 				return perSecond(transactions*events, func() {
 					for range transactions {
 						w.record(b, events)
 					}
 				})
-			}, func(int) float64 {
+			}, func(int) pace {
 				return perSecond(transactions*events, func() { insertEvents(b, db, transactions, events) })
 			})
 			f.report(b, "events/s")
@@ -128,7 +121,7 @@ func BenchmarkLedgerPostgres(b *testing.B) {
 			var mu sync.Mutex
 			var took []float64
 			each := 4000 / clients
-			shared := func(do func()) float64 {
+			shared := func(do func()) pace {
 				return perSecond(each*clients, func() {
 					var wg sync.WaitGroup
 					for range clients {
@@ -141,7 +134,7 @@ func BenchmarkLedgerPostgres(b *testing.B) {
 					wg.Wait()
 				})
 			}
-			f := turns(b, withServer, func(int) float64 {
+			f := turns(b, withServer, func(int) pace {
 				return shared(func() {
 					began := time.Now()
 					w.record(b, 1)
@@ -150,7 +143,7 @@ func BenchmarkLedgerPostgres(b *testing.B) {
 					took = append(took, ms)
 					mu.Unlock()
 				})
-			}, func(int) float64 {
+			}, func(int) pace {
 				return shared(func() { insertEvents(b, db, 1, 1) })
 			})
 			slices.Sort(took)

@@ -21,19 +21,31 @@ const (
 // rounds is how often a figure and its floor take turns.
 const rounds = 5
 
-// A figure is one measured rate with its floor.
-type figure struct{ ours, floor []float64 }
+// A pace is how many things were done in a second of time, and in a second of
+// this process's work, which others on the machine slow down less.
+type pace struct{ wall, cpu float64 }
+
+// perSecond is the pace of so many things done by do.
+func perSecond(things int, do func()) pace {
+	began, own := time.Now(), ownTime()
+	do()
+	return pace{float64(things) / time.Since(began).Seconds(), float64(things) / (ownTime() - own)}
+}
+
+// A figure is one measured pace with its floor.
+type figure struct{ ours, floor []pace }
 
 // turns lets a figure and its floor take turns, and throws away the rounds in
 // which others used more than a share of the machine.
-func turns(b *testing.B, share float64, ours, floor func(round int) float64) figure {
+func turns(b *testing.B, share float64, ours, floor func(round int) pace) figure {
 	b.Helper()
 	var f figure
 	for round := range rounds {
-		var o, l float64
+		var o, l pace
 		others := othersDuring(func() { o, l = ours(round), floor(round) })
 		if others > share && round < rounds-1 || others > share && len(f.ours) > 0 {
-			b.Logf("round %d thrown away: others used %.0f%% of the machine", round, 100*others)
+			b.Logf("round %d thrown away: others used %.0f%% of the machine (%.0f to %.0f; by own work %.0f to %.0f)",
+				round, 100*others, o.wall, l.wall, o.cpu, l.cpu)
 			continue
 		}
 		f.ours, f.floor = append(f.ours, o), append(f.floor, l)
@@ -43,11 +55,22 @@ func turns(b *testing.B, share float64, ours, floor func(round int) float64) fig
 
 func (f figure) report(b *testing.B, unit string) {
 	b.Helper()
-	o, l := median(f.ours), median(f.floor)
+	wall := func(p pace) float64 { return p.wall }
+	cpu := func(p pace) float64 { return p.cpu }
+	o, l := medianOf(f.ours, wall), medianOf(f.floor, wall)
 	b.ReportMetric(o, unit)
 	b.ReportMetric(l, "floor-"+unit)
 	b.ReportMetric(o/l, "ratio")
+	b.ReportMetric(medianOf(f.ours, cpu)/medianOf(f.floor, cpu), "ratio-by-own-work")
 	b.ReportMetric(0, "ns/op")
+}
+
+func medianOf(all []pace, of func(pace) float64) float64 {
+	v := make([]float64, len(all))
+	for i, p := range all {
+		v[i] = of(p)
+	}
+	return median(v)
 }
 
 func median(v []float64) float64 {

@@ -199,7 +199,7 @@ func optionsAndVerifier(b *testing.B) (sqlite.Options, string) {
 
 // oneRound measures so many runs of three changes, planned and carried out
 // with every ledger event, and gives runs a second and what they wrote.
-func (w *workshop) oneRound(round int) (rate float64, entries [][]byte) {
+func (w *workshop) oneRound(round int) (rate pace, entries [][]byte) {
 	w.Helper()
 	names := make([]string, runs)
 	for i := range names {
@@ -207,9 +207,7 @@ func (w *workshop) oneRound(round int) (rate float64, entries [][]byte) {
 	}
 	w.joins(names...)
 	before, had := w.size(), w.done()
-	began := time.Now()
-	w.goes()
-	rate = runs / time.Since(began).Seconds()
+	rate = perSecond(runs, w.goes)
 	if n := w.done() - had; n != runs {
 		w.Fatalf("%d of %d runs are done", n, runs)
 	}
@@ -226,16 +224,16 @@ func (w *workshop) oneRound(round int) (rate float64, entries [][]byte) {
 }
 
 // plain inserts the same bytes, grouped by sixteen runs, and nothing else.
-func plain(b *testing.B, db *sql.DB, entries [][]byte) float64 {
+func plain(b *testing.B, db *sql.DB, entries [][]byte) pace {
 	b.Helper()
 	perTx := len(entries) * perGroup / runs
-	began := time.Now()
-	for chunk := range slices.Chunk(entries, perTx) {
-		if err := insertAll(b.Context(), db, chunk); err != nil {
-			b.Fatal(err)
+	return perSecond(runs, func() {
+		for chunk := range slices.Chunk(entries, perTx) {
+			if err := insertAll(b.Context(), db, chunk); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
-	return runs / time.Since(began).Seconds()
+	})
 }
 
 func insertAll(ctx context.Context, db *sql.DB, entries [][]byte) error {
@@ -281,10 +279,10 @@ func BenchmarkRunsSQLite(b *testing.B) {
 	w := newWorkshop(b, st, compile(b, threeOnes, 1))
 	db := plainSQLite(b)
 	var entries [][]byte
-	f := turns(b, alone, func(round int) (rate float64) {
+	f := turns(b, alone, func(round int) (rate pace) {
 		rate, entries = w.oneRound(round)
 		return rate
-	}, func(int) float64 { return plain(b, db, entries) })
+	}, func(int) pace { return plain(b, db, entries) })
 	b.ReportMetric(float64(len(entries))/runs, "events/run")
 	f.report(b, "runs/s")
 }
@@ -329,17 +327,17 @@ func BenchmarkRunsPostgres(b *testing.B) {
 				b.Fatal(err)
 			}
 			var entries [][]byte
-			f := turns(b, withServer, func(round int) (rate float64) {
+			f := turns(b, withServer, func(round int) (rate pace) {
 				rate, entries = together(shops, round)
 				return rate
-			}, func(int) float64 { return plain(b, db, entries) })
+			}, func(int) pace { return plain(b, db, entries) })
 			f.report(b, "runs/s")
 		})
 	}
 }
 
 // together lets several processes share the runs that the first one planned.
-func together(shops []*workshop, round int) (float64, [][]byte) {
+func together(shops []*workshop, round int) (pace, [][]byte) {
 	first := shops[0]
 	if len(shops) == 1 {
 		return first.oneRound(round)
@@ -350,28 +348,28 @@ func together(shops []*workshop, round int) (float64, [][]byte) {
 	}
 	first.joins(names...)
 	before := first.size()
-	began := time.Now()
-	_, err := first.eng.PlanAll(first.Context(), first.roster)
-	first.must(err)
-	work := make(chan engine.Segment, runs)
-	for _, s := range first.queue.take() {
-		work <- s
-	}
-	close(work)
-	var wg sync.WaitGroup
-	for _, s := range shops {
-		for range 4 {
-			wg.Go(func() {
-				for seg := range work {
-					if err := s.eng.Handle(s.Context(), seg); err != nil {
-						s.Error(err)
-					}
-				}
-			})
+	rate := perSecond(runs, func() {
+		_, err := first.eng.PlanAll(first.Context(), first.roster)
+		first.must(err)
+		work := make(chan engine.Segment, runs)
+		for _, s := range first.queue.take() {
+			work <- s
 		}
-	}
-	wg.Wait()
-	rate := runs / time.Since(began).Seconds()
+		close(work)
+		var wg sync.WaitGroup
+		for _, s := range shops {
+			for range 4 {
+				wg.Go(func() {
+					for seg := range work {
+						if err := s.eng.Handle(s.Context(), seg); err != nil {
+							s.Error(err)
+						}
+					}
+				})
+			}
+		}
+		wg.Wait()
+	})
 	var entries [][]byte
 	first.must(first.store.View(first.Context(), func(r store.Reader) error {
 		for e, err := range r.Events(first.Context(), store.EventQuery{From: before, Bodies: true}) {
@@ -395,16 +393,18 @@ func BenchmarkOneRunAlone(b *testing.B) {
 	w := newWorkshop(b, st, compile(b, threeOnes, 1))
 	const times = 300
 	took := make([]float64, 0, times)
+	var own float64
 	for i := range times {
 		w.joins(fmt.Sprintf("alone%d", i))
-		began := time.Now()
+		began, before := time.Now(), ownTime()
 		_, err := w.eng.PlanAll(b.Context(), w.roster)
 		w.must(err)
 		for _, s := range w.queue.take() {
 			w.must(w.eng.Handle(b.Context(), s))
 		}
-		took = append(took, time.Since(began).Seconds()*1000)
+		took, own = append(took, time.Since(began).Seconds()*1000), own+ownTime()-before
 	}
 	b.ReportMetric(median(took), "ms-p50")
+	b.ReportMetric(own/times*1000, "ms-own-work")
 	b.ReportMetric(0, "ns/op")
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -107,23 +108,19 @@ func (e *Engine) past(ctx context.Context, r store.Reader, wf *flow.Workflow, no
 		return b
 	}
 	var failed error
-	earlier := func(key string, prefix string, of func(onus.Batch) onus.Measure) func(time.Duration) onus.Measure {
-		return func(window time.Duration) onus.Measure {
-			var sum onus.Measure
-			batches, err := store.Batches.Query(ctx, r, store.Query{Key: key, From: prefix + store.Stamp(now.Add(-window)), To: prefix + store.Stamp(now)})
-			if err != nil {
-				failed = err
-			}
-			for _, b := range batches {
-				if b.State == onus.BatchReleased {
-					sum = sum.Add(of(b))
-				}
-			}
+	earlier := func(of func(*onus.Batch) onus.Measure) func(time.Duration) onus.Measure {
+		return func(span time.Duration) onus.Measure {
+			sum, err := e.window.sum(ctx, r, now, span, of)
+			failed = errors.Join(failed, err)
 			return sum
 		}
 	}
-	total := func(b onus.Batch) onus.Measure { return b.Measure }
-	past := planning.Past(bounds(wf.Bounds), whole, earlier("at", string(wf.Name)+"/", total))
+	past := planning.Past(bounds(wf.Bounds), whole, earlier(func(b *onus.Batch) onus.Measure {
+		if b.Workflow != wf.Name {
+			return onus.Measure{}
+		}
+		return b.Measure
+	}))
 	owner := ""
 	if len(past) > 0 {
 		owner = wf.Bounds.Owner
@@ -139,21 +136,21 @@ func (e *Engine) past(ctx context.Context, r store.Reader, wf *flow.Workflow, no
 		}
 	}
 	if src := e.Program.Sources[wf.Source]; src != nil {
-		of := func(b onus.Batch) onus.Measure {
+		of := func(b *onus.Batch) onus.Measure {
 			if from := e.Program.Workflows[b.Workflow]; from == nil || from.Source != src.Name {
 				return onus.Measure{}
 			}
 			return b.Measure
 		}
-		add("because of "+string(src.Name), planning.Past(bounds(src.Bounds), whole, earlier("time", "", of)), src.Bounds.Owner)
+		add("because of "+string(src.Name), planning.Past(bounds(src.Bounds), whole, earlier(of)), src.Bounds.Owner)
 	}
 	for _, name := range slices.Sorted(maps.Keys(systems)) {
 		sys := e.Program.Systems[name]
 		if sys == nil {
 			continue
 		}
-		of := func(b onus.Batch) onus.Measure { return b.Systems[name] }
-		add("on "+string(name), planning.Past(bounds(sys.Bounds), systems[name], earlier("time", "", of)), sys.Bounds.Owner)
+		of := func(b *onus.Batch) onus.Measure { return b.Systems[name] }
+		add("on "+string(name), planning.Past(bounds(sys.Bounds), systems[name], earlier(of)), sys.Bounds.Owner)
 	}
 	if owner == "" {
 		owner = wf.Controls.Exceptions
@@ -171,6 +168,11 @@ func (e *Engine) commitPlans(ctx context.Context, wf *flow.Workflow, b onus.Batc
 		} else if known && old.State != b.State {
 			return errMoved // somebody decided on it between two chunks: the rest is a batch of its own
 		}
+		head, err := tx.Head(ctx)
+		if err != nil {
+			return err
+		}
+		b.Moved = head.Size
 		typ, rule := ledger.BatchReleased, ""
 		if b.State == onus.BatchHeld {
 			typ, rule = ledger.BatchHeld, "bounds"

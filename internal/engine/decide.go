@@ -266,6 +266,11 @@ func (d *ruling) onBatch(ctx context.Context) error {
 	default:
 		return d.cannot("a batch past its bounds is let go or refused", "override with a reason, or refuse")
 	}
+	head, err := d.tx.Head(ctx)
+	if err != nil {
+		return err
+	}
+	b.Moved = head.Size
 	ev, err := store.Batches.Put(ctx, d.tx, d.caused(typ, row.Event), b)
 	if err != nil {
 		return err

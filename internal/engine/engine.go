@@ -62,6 +62,7 @@ type Engine struct {
 	Config
 
 	people people
+	window window
 	me     string // this process, among those that share the store
 	shared bool   // other processes may work on the same store
 

@@ -215,7 +215,10 @@ var (
 	Batches = Kind[onus.Batch]{
 		Name: "batch", ID: func(v onus.Batch) string { return v.ID },
 		Keys: func(v onus.Batch) []Key {
-			return []Key{{"state", string(v.State)}, {"at", string(v.Workflow) + "/" + Stamp(v.At)}, {"time", Stamp(v.At)}}
+			return []Key{
+				{"state", string(v.State)}, {"at", string(v.Workflow) + "/" + Stamp(v.At)}, {"time", Stamp(v.At)},
+				{"moved", Position(v.Moved)},
+			}
 		},
 	}
 	Runs = Kind[onus.Run]{
@@ -316,3 +319,6 @@ func GrantID(v onus.Grant) string {
 
 // Stamp writes a time so that text sorts as time does.
 func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
+
+// Position writes a size of the ledger so that text sorts as it grows.
+func Position(size int64) string { return fmt.Sprintf("%020d", size) }
