@@ -8,8 +8,9 @@ import (
 	"github.com/onus-id/onus/ledger"
 )
 
-// chunk is how many acts share a transaction.
-const chunk = 600
+// defaultChunk is how many acts share a transaction. Each commit writes every
+// page that it touched, and acts touch pages all over: few commits write less.
+const defaultChunk = 4000
 
 // beingTaken is why a read is not good yet while its chunks are committed.
 const beingTaken = "it is being taken in"
@@ -32,7 +33,7 @@ func (t *taking) commit(ctx context.Context) (Outcome, error) {
 		t.out.Read = *t.past.last
 		return t.out, nil
 	}
-	acts, cause := t.acts, ""
+	acts, cause, chunk := t.acts, "", t.in.chunk()
 	for len(acts) > chunk {
 		if err := t.commitSome(ctx, acts[:chunk], false, &cause); err != nil {
 			return Outcome{}, err

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -14,7 +15,10 @@ import (
 type Intake struct {
 	Store store.Store
 	Now   func() time.Time
+	Chunk int // the most identities that share a transaction; 0: as many as serve best
 }
+
+func (in *Intake) chunk() int { return cmp.Or(in.Chunk, defaultChunk) }
 
 // Outcome says what a Take or a Tick came to. The counts of people are of
 // occasions that arose or were brought up to date.

@@ -202,12 +202,14 @@ func TestSchemaChangeLooksAtTheSameFileAnew(t *testing.T) {
 // A crash between two commits, and the same file again: the end is the same,
 // and until then the read is not good.
 func TestCrashBetweenChunks(t *testing.T) {
-	rows := ids(1, 2000)
+	const chunk = 50
+	rows := ids(1, 4*chunk)
 	rows[10] += "|dept=Nowhere"
 	whole := newDesk(t)
-	whole.take(whole.hr(rows...))
+	whole.take(whole.hr(rows...)) // in one commit
 	for crash := 1; crash <= 3; crash++ {
 		d := newDesk(t)
+		d.in.Chunk = chunk
 		limp := &limping{Store: d.store, left: crash}
 		d.in.Store = limp
 		f := d.hr(rows...)

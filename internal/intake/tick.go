@@ -23,7 +23,7 @@ func (in *Intake) Tick(ctx context.Context, prog *flow.Program) (Outcome, error)
 		return Outcome{}, err
 	}
 	var out Outcome
-	for some := range slices.Chunk(due, chunk) {
+	for some := range slices.Chunk(due, in.chunk()) {
 		var part Outcome
 		err := in.Store.Update(ctx, func(tx store.Tx) error {
 			part = Outcome{}

@@ -61,6 +61,8 @@ func Open(ctx context.Context, folder string, o Options) (store.Store, error) {
 func open(ctx context.Context, file string, o Options, unlock func() error) (store.Store, error) {
 	write, err := handle(file, url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-65536)", "foreign_keys(ON)",
+		// What undoes one statement of several rows stays in memory, not in a temporary file.
+		"temp_store(MEMORY)",
 		"secure_delete(ON)", // what is deleted is overwritten, not only unlinked
 		// 40 MiB instead of 4: a page that many commits write goes to the database once.
 		"wal_autocheckpoint(10000)",
