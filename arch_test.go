@@ -24,6 +24,8 @@ var house = []room{
 	{"source/csv", "onus source"},
 	{"source/sql", "onus source"},
 
+	{"api/client", ""},
+
 	{"internal/flow/expr", "onus"},
 	{"internal/flow", "onus connector internal/flow/expr"},
 	{"internal/flow/schema", "onus internal/flow/expr internal/flow"},
@@ -57,10 +59,43 @@ var house = []room{
 	{"internal/export", "onus ledger internal/trail"},
 	{"internal/access", "onus ledger internal/store"},
 
-	{"internal/server", "onus ledger connector connector/ldap connector/postgres connector/scim connector/sqlapp " +
-		"source source/csv source/sql internal/flow/expr internal/flow internal/flow/starter internal/planning internal/flowtest internal/reconcile " +
-		"internal/store internal/store/sqlstore internal/store/sqlite internal/store/postgres internal/ownership " +
-		"internal/intake internal/engine internal/engine/riverqueue internal/attribution internal/trail internal/export internal/access internal/durable internal/sshkey internal/signer internal/witness internal/publish"},
+	{"internal/server", "" +
+		"onus " +
+		"ledger " +
+		"connector " +
+		"connector/ldap " +
+		"connector/postgres " +
+		"connector/scim " +
+		"connector/sqlapp " +
+		"source " +
+		"source/csv " +
+		"source/sql " +
+		"internal/flow/expr " +
+		"internal/flow " +
+		"internal/flow/starter " +
+		"internal/planning " +
+		"internal/flowtest " +
+		"internal/reconcile " +
+		"internal/authority " +
+		"internal/store " +
+		"internal/store/sqlstore " +
+		"internal/store/sqlite " +
+		"internal/store/postgres " +
+		"internal/ownership " +
+		"internal/intake " +
+		"internal/engine " +
+		"internal/engine/riverqueue " +
+		"internal/attribution " +
+		"internal/trail " +
+		"internal/export " +
+		"internal/access " +
+		"internal/durable " +
+		"internal/sshkey " +
+		"internal/signer " +
+		"internal/witness " +
+		"internal/publish "},
+
+	{"internal/httpapi", "onus ledger internal/flow internal/engine internal/attribution internal/trail internal/authority internal/server"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},
@@ -114,14 +149,15 @@ var (
 
 // Modules that only some rooms may know, so that each can be replaced.
 var mayKnow = map[string]string{
-	"github.com/riverqueue/":   "internal/engine/riverqueue",
-	"cel.dev/":                 "internal/flow/expr",
-	"go.yaml.in/yaml/":         "internal/flow internal/flow/schema internal/flowtest internal/cli",
-	"github.com/go-ldap/":      "connector/ldap internal/rig internal/demo",
-	"github.com/scim2/":        "connector/scim internal/demo/scimdir",
-	"github.com/spf13/cobra":   "internal/cli cmd/onus",
-	"github.com/cedar-policy/": "internal/authority",
-	"github.com/hiddeco/":      "internal/sshkey",
+	"github.com/riverqueue/":    "internal/engine/riverqueue",
+	"cel.dev/":                  "internal/flow/expr",
+	"go.yaml.in/yaml/":          "internal/flow internal/flow/schema internal/flowtest internal/cli",
+	"github.com/go-ldap/":       "connector/ldap internal/rig internal/demo",
+	"github.com/scim2/":         "connector/scim internal/demo/scimdir",
+	"github.com/spf13/cobra":    "internal/cli cmd/onus",
+	"github.com/cedar-policy/":  "internal/authority",
+	"github.com/hiddeco/":       "internal/sshkey",
+	"github.com/danielgtaylor/": "internal/httpapi",
 }
 
 func TestImportsPointUpTheHouse(t *testing.T) {

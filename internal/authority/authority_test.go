@@ -53,6 +53,7 @@ var relations = []struct {
 	{"manager of the subject", somebody, authority.Thing{Managers: []string{ana}}},
 	{"unit administrator", with(func(s *authority.Somebody) { s.Administer = []string{"finance"} }), authority.Thing{Units: []string{"finance"}}},
 	{"administrator of another unit", with(func(s *authority.Somebody) { s.Administer = []string{"sales"} }), authority.Thing{Units: []string{"finance"}}},
+	{"administrator of one of two units", with(func(s *authority.Somebody) { s.Administer = []string{"finance"} }), authority.Thing{Units: []string{"finance", "sales"}}},
 	{"escalation head", with(func(s *authority.Somebody) { s.Roles = []authority.Role{authority.Head} }), authority.Thing{}},
 	{"auditor", with(func(s *authority.Somebody) { s.Roles = []authority.Role{authority.Auditor} }), authority.Thing{}},
 	{"auditor and everything else", with(func(s *authority.Somebody) { s.Roles = []authority.Role{authority.Auditor, authority.Head} }), all()},

@@ -35,10 +35,10 @@ func (e *Engine) facts(ctx context.Context, r store.Reader, o onus.Occasion, ros
 	if f.Grants, err = store.Grants.Find(ctx, r, "identity", string(o.Identity)); err != nil {
 		return f, err
 	}
-	if f.Manager, err = e.mailOf(ctx, r, f.Identity.Manager); err != nil {
+	if f.Manager, err = e.MailOf(ctx, r, f.Identity.Manager); err != nil {
 		return f, err
 	}
-	if f.Sponsor, err = e.mailOf(ctx, r, f.Identity.Sponsor); err != nil {
+	if f.Sponsor, err = e.MailOf(ctx, r, f.Identity.Sponsor); err != nil {
 		return f, err
 	}
 	f.AccountNamed = func(system onus.SystemName, name string) (onus.Account, bool) {
@@ -53,8 +53,8 @@ func (e *Engine) facts(ctx context.Context, r store.Reader, o onus.Occasion, ros
 	return f, nil
 }
 
-// mailOf gives the mail of an active person named by record key or mail.
-func (e *Engine) mailOf(ctx context.Context, r store.Reader, key string) (string, error) {
+// MailOf gives the mail of an active person named by record key or mail.
+func (e *Engine) MailOf(ctx context.Context, r store.Reader, key string) (string, error) {
 	if key == "" {
 		return "", nil
 	}

@@ -106,6 +106,13 @@ func (c *compiler) organisation() {
 			c.fault(s.Acceptance.place, "an acceptance cannot last "+oneLine(s.Acceptance.node.Value), "between 1d and 366d: who answers is asked again once a year at least")
 		}
 	}
+	for _, t := range s.Administrators {
+		c.person(t, administrator)
+	}
+	for _, t := range s.Auditors {
+		c.person(t, auditor)
+	}
+	o.Administrators, o.Auditors = values(s.Administrators), values(s.Auditors)
 	if s.Zone.ok() {
 		zone, err := time.LoadLocation(s.Zone.value)
 		if err != nil || s.Zone.value == "Local" {

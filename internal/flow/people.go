@@ -9,6 +9,13 @@ import (
 	"github.com/onus-id/onus"
 )
 
+// Roles that are kept apart from deciding about access, as who may do what in
+// Onus says: who is named for one of them can be named for nothing else.
+const (
+	administrator = "administrator of Onus"
+	auditor       = "auditor"
+)
+
 // A duty is a place where the definitions name a person.
 type duty struct {
 	mail text
@@ -84,6 +91,12 @@ func (d duty) check(o *Organisation, roster Roster) (Fault, bool) {
 	}
 	if o.SharedPattern != nil && o.SharedPattern.MatchString(mail) {
 		return name("looks like a shared mailbox", hint+"; the organisation's shared_pattern matches it")
+	}
+	apart := map[string][]string{administrator: o.Administrators, auditor: o.Auditors}
+	for _, role := range []string{administrator, auditor} {
+		if d.what != role && slices.ContainsFunc(apart[role], func(s string) bool { return strings.EqualFold(s, mail) }) {
+			return name("is also named as "+role, "name somebody else: running Onus, checking it and deciding about access are kept apart")
+		}
 	}
 	if roster == nil {
 		return Fault{}, false

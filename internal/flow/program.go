@@ -43,6 +43,9 @@ type Organisation struct {
 	Signers       []Signer            // whose key is whose, in the order of the file
 	Zone          *time.Location      // whose midnight a date means; UTC unless said
 	Acceptance    time.Duration       // for how long an accepted duty stays accepted; 0: a year
+
+	Administrators []string // who run Onus itself, by mail; none of them decides about access
+	Auditors       []string // who see everything and change nothing, by mail
 }
 
 // A Unit is a business unit.

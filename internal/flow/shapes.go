@@ -17,6 +17,9 @@ type organisationShape struct {
 	Signers       text                `yaml:"signers" doc:"the file of the keys by which people act and sign, in the format of OpenSSH: mail address, public key; called allowed_signers"`
 	Zone          text                `yaml:"zone" doc:"whose midnight a date means, such as Europe/Berlin; UTC unless said"`
 	Acceptance    span                `yaml:"acceptance" doc:"for how long an accepted duty stays accepted, a year at most and unless said"`
+
+	Administrators []text `yaml:"administrators" doc:"mail addresses of who run Onus itself: sign-ins, tokens, channels; none of them decides about access"`
+	Auditors       []text `yaml:"auditors" doc:"mail addresses of who see everything and change nothing"`
 }
 
 func (organisationShape) noun() string { return "the organisation" }

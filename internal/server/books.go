@@ -56,6 +56,14 @@ func (s *Server) Books() *Books {
 	return &Books{store: s.store, verifier: s.Verifier, data: s.Data, now: s.Now, progress: s.Progress}
 }
 
+// Ready says whether the store answers.
+func (b *Books) Ready(ctx context.Context) error {
+	return b.store.View(ctx, func(r store.Reader) error {
+		_, err := r.Head(ctx)
+		return err
+	})
+}
+
 // Close lets go of the store.
 func (b *Books) Close() error { return b.store.Close() }
 

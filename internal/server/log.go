@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/export"
@@ -67,4 +68,24 @@ func (b *Books) Log(ctx context.Context, q LogQuery, each func(trail.Line) error
 // Exporter gives the format of a name, for events of this ledger.
 func (b *Books) Exporter(name, host string, process int) (export.Format, error) {
 	return export.ByName(name, export.Origin{Log: Origin, Host: host, Process: process})
+}
+
+// LogPage gives at most limit lines of the ledger from q.From on, and where to
+// go on; -1: there was no more.
+func (b *Books) LogPage(ctx context.Context, q LogQuery, limit int, lines *[]trail.Line) (next int64, err error) {
+	next = -1
+	errFull := errors.New("the page is full")
+	q.Follow = false
+	err = b.Log(ctx, q, func(l trail.Line) error {
+		if len(*lines) == limit {
+			next = l.Index
+			return errFull
+		}
+		*lines = append(*lines, l)
+		return nil
+	})
+	if errors.Is(err, errFull) {
+		err = nil
+	}
+	return next, err
 }
