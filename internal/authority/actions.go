@@ -1,5 +1,10 @@
 package authority
 
+import (
+	"maps"
+	"slices"
+)
+
 // An Action is something that somebody may or may not do.
 type Action string
 
@@ -54,3 +59,6 @@ var (
 		"serving", "erasing", "administering", "reporting",
 	}
 )
+
+// Actions are all of them, by name.
+func Actions() []Action { return slices.Sorted(maps.Keys(groupOf)) }

@@ -185,7 +185,7 @@ func clean(t *authority.Thing) {
 }
 
 func (b *bearings) approval(ctx context.Context, t *authority.Thing) error {
-	a, err := store.Approvals.Get(ctx, b.r, t.ID)
+	a, err := findApproval(ctx, b.r, t.ID)
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (b *bearings) approval(ctx context.Context, t *authority.Thing) error {
 	if err != nil {
 		return err
 	}
-	t.Asked, t.Requesters = ballot.Everybody(), ballot.Authors
+	t.ID, t.Asked, t.Requesters = a.ID, ballot.Everybody(), ballot.Authors
 	return b.run(ctx, t, a.Run)
 }
 
