@@ -53,6 +53,7 @@ var house = []room{
 	{"internal/intake", "onus ledger source internal/flow/expr internal/flow internal/store"},
 	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/ownership internal/intake"},
 	{"internal/engine/riverqueue", "onus internal/store internal/engine"},
+	{"internal/notify", "onus ledger internal/flow internal/planning internal/store internal/engine"},
 	{"internal/attribution", "onus ledger internal/flow/expr internal/flow internal/planning internal/store"},
 
 	{"internal/trail", "onus ledger internal/store internal/attribution"},
@@ -85,6 +86,7 @@ var house = []room{
 		"internal/intake " +
 		"internal/engine " +
 		"internal/engine/riverqueue " +
+		"internal/notify " +
 		"internal/attribution " +
 		"internal/trail " +
 		"internal/export " +
@@ -121,6 +123,7 @@ var (
 		"internal/engine/riverqueue": "internal/store/sqlite internal/store/postgres",
 		"internal/ownership":         "internal/store/sqlite internal/store/postgres",
 		"internal/publish":           "internal/store/sqlite internal/signer",
+		"internal/notify":            "internal/flow/starter internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv",
 		"internal/trail":             "internal/store/sqlite",
 		"internal/access":            "internal/attribution internal/trail internal/store/sqlite internal/store/postgres",
 		"internal/attribution":       "internal/engine internal/engine/riverqueue internal/store/sqlite source/csv",
@@ -154,6 +157,8 @@ var mayKnow = map[string]string{
 	"go.yaml.in/yaml/":          "internal/flow internal/flow/schema internal/flowtest internal/cli",
 	"github.com/go-ldap/":       "connector/ldap internal/rig internal/demo",
 	"github.com/scim2/":         "connector/scim internal/demo/scimdir",
+	"github.com/wneessen/":      "internal/notify",
+	"github.com/slack-go/":      "internal/notify",
 	"github.com/spf13/cobra":    "internal/cli cmd/onus",
 	"github.com/cedar-policy/":  "internal/authority",
 	"github.com/hiddeco/":       "internal/sshkey",

@@ -26,6 +26,13 @@ const (
 	OwnerMissing     Category = "owner_missing"
 )
 
+// The categories of what goes wrong with Onus itself. No workflow routes
+// them: they go to the organisation's escalation.
+const (
+	ChannelDead Category = "channel_dead" // people are not told over it
+	Unwitnessed Category = "unwitnessed"  // the ledger has too few cosignatures: effects wait
+)
+
 // Categories lists every category that a workflow may route.
 var Categories = []Category{
 	StaleSource, BadRead, VolumeGuard, InvalidAttribute, DuplicateKey, WeakMatch, AmbiguousMatch,

@@ -253,6 +253,35 @@ var Types = map[Type]Meaning{
 		Object: "reversal", Notes: map[string]string{"changes": "how many changes it is about", "identities": "of how many identities"},
 	},
 
+	NoticeDue: {
+		When: "somebody is to be told over a channel that something waits for them", Actor: "engine, or the person who ordered a practice message", Owner: "the person to be told",
+		Object: "notice", Fields: "cause", Notes: map[string]string{"channel": "its name in the definitions", "events": "how many it tells about"},
+	},
+	NoticeSent: {
+		When: "the channel took it", Actor: "engine", Owner: "the person told",
+		Object: "notice", Fields: "cause", Notes: map[string]string{"channel": "its name in the definitions", "attempt": "how many tries it took"},
+	},
+	NoticeFailed: {
+		When: "the channel did not take it; it is tried again", Actor: "engine", Owner: "the person to be told",
+		Object: "notice", Fields: "cause", Notes: map[string]string{"channel": "its name in the definitions", "attempt": "how many tries there were"},
+	},
+	NoticeDead: {
+		When: "it was given up: nobody was told by it", Actor: "engine", Owner: "the person who was to be told",
+		Object: "notice", Fields: "cause", Notes: map[string]string{"channel": "its name in the definitions; empty: none reaches the person", "attempt": "how many tries there were"},
+	},
+	NoticeVoid: {
+		When: "what it asked was settled, or is asked of somebody else, before it was sent", Actor: "engine", Owner: "the person who was to be told",
+		Object: "notice", Fields: "cause", Notes: map[string]string{"channel": "its name in the definitions"},
+	},
+	NoticeRetried: {
+		When: "a person ordered that it be tried once more", Actor: "the person who ordered it", Owner: "the person to be told",
+		Object: "notice", Fields: "cause", Notes: map[string]string{"channel": "its name in the definitions"},
+	},
+	LedgerFollowed: {
+		When: "everybody whom the entries before a place ask for something has a notice", Actor: "engine", Owner: "nobody: it only says how far was looked",
+		Object: "follower", Notes: map[string]string{"before": "the number of the first entry that was not looked at"},
+	},
+
 	EpochBegan: {
 		When: "the ledger goes on as another log, from where a restored backup had ended", Actor: "the person who decided it", Owner: "the person who decided it",
 		Notes: map[string]string{"former": "the signed checkpoint that was published last before it"},

@@ -77,6 +77,15 @@ const (
 
 	ReversalOrdered Type = "reversal.ordered"
 
+	NoticeDue     Type = "notice.due"
+	NoticeSent    Type = "notice.sent"
+	NoticeFailed  Type = "notice.failed"
+	NoticeDead    Type = "notice.dead"
+	NoticeVoid    Type = "notice.void"
+	NoticeRetried Type = "notice.retried"
+
+	LedgerFollowed Type = "ledger.followed"
+
 	EpochBegan Type = "epoch.began"
 
 	ErasureRequested Type = "erasure.requested"

@@ -65,6 +65,8 @@ func Says(ev ledger.Event, body []byte) string {
 		return in(body, func(v onus.Exception) string { return fmt.Sprintf("exception %s (%s): %s", v.ID, v.State, v.Message) })
 	case store.Approvals.Name:
 		return in(body, approval)
+	case store.Notices.Name:
+		return in(body, notice)
 	case store.Erasures.Name:
 		return in(body, func(v store.Erasure) string {
 			return fmt.Sprintf("erasure of %s is %s: %s", v.Subject, v.State, v.Reason)
@@ -92,6 +94,19 @@ func approval(v onus.Approval) string {
 		says.WriteString("; " + v.Why)
 	}
 	return says.String()
+}
+
+// notice says whom somebody was to tell, and how that went.
+func notice(v onus.Notice) string {
+	who := v.Person
+	if who == "" {
+		who = "a machine"
+	}
+	says := fmt.Sprintf("notice %s to %s over %s is %s", v.ID, who, v.Channel, v.State)
+	if v.Error != "" {
+		says += ": " + v.Error
+	}
+	return says
 }
 
 func in[T any](body []byte, say func(T) string) string {

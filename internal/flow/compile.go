@@ -73,7 +73,7 @@ func (c *compiler) organisation() {
 		c.fault(more.Kind.place, "there are two organisations", "keep one of them")
 	}
 	o.Name, o.People = s.Name.value, onus.SourceName(s.People.value)
-	o.Units, o.Notify, o.Operators = map[string]Unit{}, map[string][]string{}, map[string]string{}
+	o.Units, o.Operators = map[string]Unit{}, map[string]string{}
 	for _, u := range s.Units.entries {
 		c.person(u.value.Head, "head of the unit "+u.key.value)
 		c.person(u.value.Administrator, string(onus.UnitAdministrator)+" of the unit "+u.key.value)
@@ -93,9 +93,7 @@ func (c *compiler) organisation() {
 		}
 	}
 	o.SharedPattern = c.pattern(s.SharedPattern, false)
-	for _, n := range s.Notify.entries {
-		o.Notify[n.key.value] = values(n.value.items)
-	}
+	o.Notify = c.notify(s.Notify)
 	for _, e := range s.Operators.entries {
 		c.person(e.value, "person who acts as "+e.key.value)
 		o.Operators[e.key.value] = e.value.value

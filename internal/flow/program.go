@@ -33,16 +33,16 @@ type File struct {
 // Organisation says who is who.
 type Organisation struct {
 	Name          string
-	People        onus.SourceName     // the source that people come from
-	Units         map[string]Unit     // business units by name
-	Escalation    []string            // heads, by mail, the last resort first
-	Shared        []string            // mailboxes that are nobody's own
-	SharedPattern *regexp.Regexp      // addresses that look shared; nil: none
-	Notify        map[string][]string // channel → addresses
-	Operators     map[string]string   // operating-system user → mail of a person
-	Signers       []Signer            // whose key is whose, in the order of the file
-	Zone          *time.Location      // whose midnight a date means; UTC unless said
-	Acceptance    time.Duration       // for how long an accepted duty stays accepted; 0: a year
+	People        onus.SourceName   // the source that people come from
+	Units         map[string]Unit   // business units by name
+	Escalation    []string          // heads, by mail, the last resort first
+	Shared        []string          // mailboxes that are nobody's own
+	SharedPattern *regexp.Regexp    // addresses that look shared; nil: none
+	Notify        Notify            // how people are told
+	Operators     map[string]string // operating-system user → mail of a person
+	Signers       []Signer          // whose key is whose, in the order of the file
+	Zone          *time.Location    // whose midnight a date means; UTC unless said
+	Acceptance    time.Duration     // for how long an accepted duty stays accepted; 0: a year
 
 	Administrators []string // who run Onus itself, by mail; none of them decides about access
 	Auditors       []string // who see everything and change nothing, by mail

@@ -5,18 +5,18 @@ package flow
 
 type organisationShape struct {
 	place
-	Kind          text                `yaml:"kind" want:"required" enum:"Organisation"`
-	Name          text                `yaml:"name" want:"required" doc:"what the organisation is called"`
-	People        text                `yaml:"people" want:"required" doc:"the source that people, and so owners, come from"`
-	Units         table[unitShape]    `yaml:"units" doc:"business units by name"`
-	Escalation    []text              `yaml:"escalation" want:"required" doc:"heads by mail address: where an exception ends when nobody acts, the last resort first"`
-	Shared        []text              `yaml:"shared" doc:"mail addresses that are nobody's own; none of them can own anything"`
-	SharedPattern text                `yaml:"shared_pattern" doc:"a regular expression for addresses that look shared"`
-	Notify        table[stringsShape] `yaml:"notify" doc:"addresses to notify, by channel"`
-	Operators     table[text]         `yaml:"operators" doc:"operating-system user → mail address of the person who acts as it"`
-	Signers       text                `yaml:"signers" doc:"the file of the keys by which people act and sign, in the format of OpenSSH: mail address, public key; called allowed_signers"`
-	Zone          text                `yaml:"zone" doc:"whose midnight a date means, such as Europe/Berlin; UTC unless said"`
-	Acceptance    span                `yaml:"acceptance" doc:"for how long an accepted duty stays accepted, a year at most and unless said"`
+	Kind          text             `yaml:"kind" want:"required" enum:"Organisation"`
+	Name          text             `yaml:"name" want:"required" doc:"what the organisation is called"`
+	People        text             `yaml:"people" want:"required" doc:"the source that people, and so owners, come from"`
+	Units         table[unitShape] `yaml:"units" doc:"business units by name"`
+	Escalation    []text           `yaml:"escalation" want:"required" doc:"heads by mail address: where an exception ends when nobody acts, the last resort first"`
+	Shared        []text           `yaml:"shared" doc:"mail addresses that are nobody's own; none of them can own anything"`
+	SharedPattern text             `yaml:"shared_pattern" doc:"a regular expression for addresses that look shared"`
+	Notify        notifyShape      `yaml:"notify" doc:"how people are told that something waits for them"`
+	Operators     table[text]      `yaml:"operators" doc:"operating-system user → mail address of the person who acts as it"`
+	Signers       text             `yaml:"signers" doc:"the file of the keys by which people act and sign, in the format of OpenSSH: mail address, public key; called allowed_signers"`
+	Zone          text             `yaml:"zone" doc:"whose midnight a date means, such as Europe/Berlin; UTC unless said"`
+	Acceptance    span             `yaml:"acceptance" doc:"for how long an accepted duty stays accepted, a year at most and unless said"`
 
 	Administrators []text `yaml:"administrators" doc:"mail addresses of who run Onus itself: sign-ins, tokens, channels; none of them decides about access"`
 	Auditors       []text `yaml:"auditors" doc:"mail addresses of who see everything and change nothing"`

@@ -116,6 +116,7 @@ func (s *Server) UntilIdle(ctx context.Context) (Report, error) {
 		return rep, err
 	}
 	s.publishNow(ctx)
+	s.notifyNow(ctx)
 	if rep.Runs, err = s.runsByState(ctx, began); err != nil {
 		return rep, err
 	}
@@ -166,9 +167,10 @@ func (s *Server) Serve(ctx context.Context, every time.Duration) error {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	var publishing sync.WaitGroup
-	publishing.Go(func() { s.publishEvery(ctx, time.Second) })
-	defer publishing.Wait()
+	var beside sync.WaitGroup
+	beside.Go(func() { s.publishEvery(ctx, time.Second) })
+	beside.Go(func() { s.notifyEvery(ctx, time.Second) })
+	defer beside.Wait()
 	defer stop()
 	tick := time.NewTicker(every)
 	defer tick.Stop()

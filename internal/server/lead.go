@@ -13,6 +13,8 @@ import (
 const (
 	cycleLock   = 0x6f6e7573_00000011 // to read the sources and plan
 	prepareLock = 0x6f6e7573_00000012 // to make tables
+	notifyLock  = 0x6f6e7573_00000013 // to follow the ledger for notices
+	channelLock = 0x6f6e7574_00000000 // to send over a channel: with a hash of its name
 )
 
 // lead does what one process may do at a time: of all that share a store one

@@ -202,6 +202,7 @@ func (s *Server) witnessed(ctx context.Context) error {
 	err := s.publisher.Witnessed(ctx)
 	if err != nil {
 		s.Log.ErrorContext(ctx, "effects wait: the ledger is not witnessed", slog.Any("err", err), slog.Any("cause", errors.Unwrap(err)))
+		s.unwitnessed(ctx, err)
 	}
 	return err
 }
@@ -212,8 +213,13 @@ func (s *Server) publishNow(ctx context.Context) {
 	if s.publisher == nil {
 		return
 	}
-	if _, err := s.publisher.Publish(ctx); err != nil && ctx.Err() == nil {
+	_, err := s.publisher.Publish(ctx)
+	switch {
+	case err == nil:
+		s.witnessedAgain(ctx)
+	case ctx.Err() == nil:
 		s.Log.ErrorContext(ctx, "the ledger could not be published; the next time tries again", slog.Any("err", err), slog.Any("cause", errors.Unwrap(err)))
+		s.unwitnessed(ctx, err)
 	}
 }
 
@@ -222,14 +228,5 @@ func (s *Server) publishEvery(ctx context.Context, every time.Duration) {
 	if s.publisher == nil {
 		return
 	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		s.publishNow(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	repeat(ctx, every, func() { s.publishNow(ctx) })
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/onus-id/onus/internal/engine/riverqueue"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/intake"
+	"github.com/onus-id/onus/internal/notify"
 	"github.com/onus-id/onus/internal/publish"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/internal/store/postgres"
@@ -52,6 +53,8 @@ type Server struct {
 	intake *intake.Intake
 	feeds  map[onus.SourceName]source.Source
 	conns  map[onus.SystemName]connector.Connector
+
+	notifier *notify.Notifier
 
 	publisher *publish.Publisher // nil: the ledger is not published
 }
@@ -157,7 +160,10 @@ func (s *Server) assemble(ctx context.Context, draft *flow.Draft) (err error) {
 		Store: s.store, Program: s.Program, Systems: s.conns, Feeds: s.feeds, Queue: s.queue, Limit: s.limiter(), Witnessed: s.witnessed,
 		Log: s.Log, Now: s.Now, Retry: s.Retry, Progress: s.Progress,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return s.openNotifier()
 }
 
 // check compiles the definitions against the roster: the one in the store,

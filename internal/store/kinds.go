@@ -292,6 +292,7 @@ var kinds = map[string]interface {
 	Changes.Name: Changes, Exceptions.Name: Exceptions, Approvals.Name: Approvals, WorkflowVersions.Name: WorkflowVersions,
 	DefinitionSets.Name: DefinitionSets, Reversals.Name: Reversals, Erasures.Name: Erasures, Epochs.Name: Epochs,
 	Acceptances.Name: Acceptances, Successions.Name: Successions, Absences.Name: Absences,
+	Notices.Name: Notices, Followers.Name: Followers,
 }
 
 // RecordID is the id of a source's record.
