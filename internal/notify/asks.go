@@ -29,6 +29,7 @@ var askers = map[ledger.Type]asker{
 	ledger.ApprovalGiven:    (*Notifier).approvalEnded,
 	ledger.ApprovalDenied:   (*Notifier).approvalEnded,
 	ledger.ApprovalExpired:  (*Notifier).approvalEnded,
+	ledger.DutyAsked:        (*Notifier).duty,
 }
 
 // ask gives what a matter asks for now, with its round.
@@ -194,6 +195,23 @@ func (n *Notifier) approvalEnded(ctx context.Context, r store.Reader, m onus.Mat
 		a.People, err = there(ctx, r, slices.Concat([]string{wf.Owner, wf.Deputy}, n.Program.Organisation.Escalation))
 	}
 	return a, err
+}
+
+func (n *Notifier) duty(ctx context.Context, r store.Reader, m onus.Matter) (*Ask, error) {
+	v, known, err := store.Acceptances.Lookup(ctx, r, m.ID)
+	if err != nil || !known || v.State != onus.DutyAsked {
+		return nil, err
+	}
+	who, known, err := store.Identities.Lookup(ctx, r, string(v.Person))
+	if err != nil || !known || who.State != onus.Active {
+		return nil, err // whoever comes after them is asked by an event of their own
+	}
+	m.Round = "asked " + store.Stamp(v.Asked)
+	return &Ask{
+		Matter: m, People: []string{who.Mail}, Title: "Duty: will you answer for " + string(v.Duty) + "?", Facts: facts("duty", string(v.Duty)), Path: "/owners",
+		Says: []string{"You are named for it. Until somebody accepts, nothing is given by what depends on it"},
+		Acts: []Act{{"Yes", "onus owners accept " + string(v.Duty)}, {"No", "onus owners decline " + string(v.Duty) + " --reason WHY"}},
+	}, nil
 }
 
 func counted(n int, what string) string {
