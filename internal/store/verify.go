@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -37,17 +38,45 @@ func VerifyLedger(ctx context.Context, s Store, verifierKey string, progress Pro
 		return Report{}, onus.Errorf(onus.Invalid, "it begins with the log's name and a plus", "this is not a verifier key: %w", err)
 	}
 	var report Report
-	err = s.View(ctx, func(r Reader) error {
+	for tries := range patience {
+		err = verifySigned(ctx, s, v, progress, &report, tries < patience-1)
+		if !errors.Is(err, errUnsigned) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return report, ctx.Err()
+		case <-time.After(breath):
+		}
+	}
+	return report, err
+}
+
+// A signer in another process signs what is committed already, so a snapshot
+// may fall between an entry and its signature: that is no fault, unless it
+// stays so.
+const (
+	patience = 50
+	breath   = 20 * time.Millisecond
+)
+
+var errUnsigned = errors.New("the tree has grown past its checkpoint")
+
+func verifySigned(ctx context.Context, s Store, v note.Verifier, progress Progress, report *Report, wait bool) error {
+	return s.View(ctx, func(r Reader) error {
 		head, err := r.Head(ctx)
 		if err != nil {
 			return err
+		}
+		if c, err := ledger.PeekCheckpoint(head.Checkpoint); wait && err == nil && c.Size < head.Size {
+			return errUnsigned
 		}
 		var hear func(int64)
 		if progress != nil {
 			hear = func(done int64) { progress(done, head.Size) }
 		}
 		done, err := ledger.Verify(entries(ctx, r), head.Checkpoint, "", v, hear)
-		report = Report{
+		*report = Report{
 			Entries: done.Size, Objects: int64(done.Objects), Erased: done.Erased, Root: done.Root, Checkpoint: head.Checkpoint,
 		}
 		if err == nil && (done.Size != head.Size || done.Root != head.Root) {
@@ -55,7 +84,6 @@ func VerifyLedger(ctx context.Context, s Store, verifierKey string, progress Pro
 		}
 		return err
 	})
-	return report, err
 }
 
 func entries(ctx context.Context, r Reader) iter.Seq2[ledger.Entry, error] {

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -20,12 +22,16 @@ type strict struct {
 	mu   sync.Mutex
 	last ledger.Checkpoint
 	away bool
+	held chan struct{} // nil: it is not
 }
 
 func (s *strict) Sign(msg []byte) ([]byte, error) {
+	c, err := ledger.ParseCheckpoint(string(msg))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := ledger.ParseCheckpoint(string(msg))
+	if s.held != nil && c.Size > s.last.Size {
+		<-s.held
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -36,6 +42,15 @@ func (s *strict) Sign(msg []byte) ([]byte, error) {
 	}
 	s.last = c
 	return s.Signer.Sign(msg)
+}
+
+// hold keeps the signer from signing anything new until it is released.
+func (s *strict) hold() (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := make(chan struct{})
+	s.held = held
+	return func() { close(held) }
 }
 
 func (s *strict) leave(away bool) {
@@ -94,4 +109,32 @@ func aLateSignerSignsWhatIsCommitted(t *testing.T, b Backend) {
 	if head, signed := signedSize(); head.Size != 6 || signed.Size != 6 {
 		t.Errorf("the signer is back: %d entries, %d signed", head.Size, signed.Size)
 	}
+
+	// Whoever verifies between an entry and its signature waits for it.
+	release := signer.hold()
+	written := make(chan error, 1)
+	go func() { written <- put("a", `"while it is verified"`) }()
+	for {
+		if head, signed := signedSize(); signed.Size < head.Size {
+			break
+		}
+		runtime.Gosched()
+	}
+	_, verifier := testKey()
+	_, err := store.VerifyLedger(ctx, &afterView{Store: s, do: sync.OnceFunc(release)}, verifier, nil)
+	if err := errors.Join(<-written, err); err != nil {
+		t.Errorf("between an entry and its signature: %v", err)
+	}
+}
+
+// afterView does something once somebody has looked.
+type afterView struct {
+	store.Store
+
+	do func()
+}
+
+func (s *afterView) View(ctx context.Context, fn func(store.Reader) error) error {
+	defer s.do()
+	return s.Store.View(ctx, fn)
 }
