@@ -98,6 +98,10 @@ type Plan struct {
 	Facts    Digest          `json:"facts"`   // of everything the planner saw
 	Owners   Owners          `json:"owners"`
 	Changes  []PlannedChange `json:"changes"`
+
+	// What the subject answered for, and who is to answer for it now; it is
+	// handed over when the plan is made, whatever becomes of the changes.
+	Handovers []Handover `json:"handovers,omitempty"`
 }
 
 // Weight adds up the sensitivity of what the plan touches.

@@ -44,7 +44,7 @@ const commitChunk = SegmentRuns
 // release measures a batch whole, before its first change, and commits it:
 // its runs ready, or held for the guard's owner when it is past a bound
 // (rule 8). It gives the batch.
-func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, plans []planned) (onus.Batch, error) {
+func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, plans []planned, roster Roster) (onus.Batch, error) {
 	all := make([]onus.Plan, len(plans))
 	for i, p := range plans {
 		all[i] = p.plan
@@ -76,7 +76,7 @@ func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, pl
 		part, partSystems := planning.Measure(all[done : done+len(chunk)]...)
 		b.Measure = b.Measure.Add(part)
 		b.Systems = addMeasures(b.Systems, partSystems)
-		if err := e.commitPlans(ctx, wf, b, chunk, owner); err != nil {
+		if err := e.commitPlans(ctx, wf, b, chunk, owner, roster); err != nil {
 			return b, err
 		}
 		e.Progress("%s: %d of %d plans committed", wf.Name, done+len(chunk), len(plans))
@@ -160,7 +160,7 @@ func (e *Engine) past(ctx context.Context, r store.Reader, wf *flow.Workflow, no
 
 // commitPlans commits one chunk: plans, runs, the occasions' end and the
 // wake-ups together, or none of them.
-func (e *Engine) commitPlans(ctx context.Context, wf *flow.Workflow, b onus.Batch, chunk []planned, guardOwner string) error {
+func (e *Engine) commitPlans(ctx context.Context, wf *flow.Workflow, b onus.Batch, chunk []planned, guardOwner string, roster Roster) error {
 	return e.Store.Update(ctx, func(tx store.Tx) error {
 		at := fmt.Sprintf("%s@%d", wf.Name, b.Version)
 		if old, known, err := store.Batches.Lookup(ctx, tx, b.ID); err != nil {
@@ -198,6 +198,9 @@ func (e *Engine) commitPlans(ctx context.Context, wf *flow.Workflow, b onus.Batc
 			if run.State == onus.RunReady {
 				ready = append(ready, run.ID)
 			}
+		}
+		if err := e.handOver(ctx, tx, roster, chunk); err != nil {
+			return err
 		}
 		for _, s := range segments(ready) {
 			if err := e.Queue.Enqueue(ctx, tx, s); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/planning"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/ledger"
@@ -63,7 +64,7 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 			if len(part) == 0 {
 				continue
 			}
-			b, err := e.release(ctx, w.wf, w.version, part)
+			b, err := e.release(ctx, w.wf, w.version, part, roster)
 			if err != nil && !errors.Is(err, errMoved) {
 				return done, err
 			}
@@ -71,7 +72,10 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 		}
 		done = append(done, s)
 	}
-	return done, e.settleUnwanted(ctx, work.unwanted)
+	if err := e.settleUnwanted(ctx, work.unwanted); err != nil {
+		return done, err
+	}
+	return done, e.tendDuties(ctx, roster)
 }
 
 // Simulate works out what PlanAll would do, and commits nothing.
@@ -106,7 +110,8 @@ type survey struct {
 	unwanted []waiting
 	taken    map[onus.IdentityID]bool // whose runs this survey plans: no ground to plan a reversal on
 	underWay bool                     // runs are going that nobody has to act on
-	lacking  map[string][]string      // duty that nobody stands for → workflows that give nothing meanwhile
+	lacking  map[string]lack          // by duty that nobody stands for
+	charge   inCharge
 }
 
 type waiting struct {
@@ -122,7 +127,8 @@ type workload struct {
 	// Plans that end what had its time. They only take: no owner and no guard
 	// on what is given keeps them (rule 9).
 	expiries []planned
-	lacking  []string
+	unowned  []ownership.Standing // duties that nobody stands for
+	lacking  []string             // the same in words
 }
 
 type refusedAt struct {
@@ -155,13 +161,18 @@ func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
 		if err != nil {
 			return err
 		}
+		if out.charge, err = e.inCharge(ctx, r, roster, e.Now()); err != nil {
+			return err
+		}
 		if out.underWay, err = underWay(ctx, r); err != nil {
 			return err
 		}
 		loads := map[onus.WorkflowName]*workload{}
 		for _, name := range slices.Sorted(maps.Keys(e.Program.Workflows)) {
-			wf := e.Program.Workflows[name]
-			w := &workload{wf: wf, version: versions[name], lacking: unanswered(e.Program, wf, roster)}
+			w := &workload{wf: out.charge.program.Workflows[name], version: versions[name], unowned: out.charge.unanswered(e.Program, e.Program.Workflows[name])}
+			for _, st := range w.unowned {
+				w.lacking = append(w.lacking, duty(st))
+			}
 			loads[name] = w
 			out.batches = append(out.batches, w)
 		}
@@ -172,7 +183,7 @@ func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
 				if err != nil {
 					return err
 				}
-				if err := e.planOccasion(ctx, r, row, roster, &out); err != nil {
+				if err := e.planOccasion(ctx, r, row, &out); err != nil {
 					return err
 				}
 				if n++; n%1000 == 0 {
@@ -180,19 +191,10 @@ func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
 				}
 			}
 		}
-		if err := e.planExpiries(ctx, r, roster, loads); err != nil {
+		if err := e.planExpiries(ctx, r, out.charge, loads); err != nil {
 			return err
 		}
-		out.lacking = map[string][]string{}
-		for _, w := range out.batches {
-			for _, duty := range w.lacking {
-				waits := out.lacking[duty]
-				if w.waits() {
-					waits = append(waits, string(w.wf.Name))
-				}
-				out.lacking[duty] = waits
-			}
-		}
+		out.lacking = out.charge.lacking(out.batches)
 		out.batches = slices.DeleteFunc(out.batches, func(w *workload) bool { return len(w.plans)+len(w.refused)+len(w.expiries) == 0 && !w.waits() })
 		return nil
 	})
@@ -200,7 +202,7 @@ func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
 }
 
 // planOccasion puts one occasion to every workflow of its source.
-func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row, roster Roster, out *survey) error {
+func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row, out *survey) error {
 	o, err := store.Occasions.Get(ctx, r, row.ID)
 	if err != nil {
 		return err
@@ -218,9 +220,9 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 	}
 	at := waiting{occasion: o, event: row.Event}
 	if o.Kind == onus.Reversing {
-		return e.planReversal(ctx, r, at, roster, out)
+		return e.planReversal(ctx, r, at, out)
 	}
-	f, err := e.facts(ctx, r, o, roster, now)
+	f, err := e.facts(ctx, r, o, out.charge)
 	if err != nil {
 		return err
 	}
@@ -230,6 +232,7 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 	}
 	var takes []take
 	wanted, held := false, false
+	unsponsored := o.Kind != onus.Departed && out.charge.unsponsored(o.Identity)
 	for _, w := range out.batches {
 		if w.wf.Source != o.Source {
 			continue
@@ -249,11 +252,11 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 			continue
 		}
 		wanted = true
-		if w.waits() {
+		if w.waits() || unsponsored {
 			held = true // nobody answers for it: the occasion waits (rules 1 and 9)
 			continue
 		}
-		plan, refusal := planning.Plan(e.Program, w.wf, w.version, f)
+		plan, refusal := planning.Plan(out.charge.program, w.wf, w.version, f)
 		if refusal != nil && o.State == onus.Stopped {
 			return nil // as before; whom it waits for is asked already
 		}
@@ -290,8 +293,8 @@ func mayBeWantedLater(o onus.Occasion, who onus.Identity) bool {
 }
 
 // planExpiries plans the end of every warrant whose time is up.
-func (e *Engine) planExpiries(ctx context.Context, r store.Reader, roster Roster, loads map[onus.WorkflowName]*workload) error {
-	now := e.Now().UTC()
+func (e *Engine) planExpiries(ctx context.Context, r store.Reader, at inCharge, loads map[onus.WorkflowName]*workload) error {
+	now := at.At
 	due, err := store.Grants.Query(ctx, r, store.Query{Key: "until", To: store.Stamp(now)})
 	if err != nil {
 		return err
@@ -314,11 +317,11 @@ func (e *Engine) planExpiries(ctx context.Context, r store.Reader, roster Roster
 				return err
 			}
 			o := onus.Occasion{ID: expiry + store.GrantID(g), Kind: onus.DateArrived, Identity: g.Identity, Source: w.wf.Source}
-			f, err := e.facts(ctx, r, o, roster, now)
+			f, err := e.facts(ctx, r, o, at)
 			if err != nil {
 				return err
 			}
-			p := planned{occasion: o, cause: row.Event, plan: planning.Expire(e.Program, w.wf, w.version, f)}
+			p := planned{occasion: o, cause: row.Event, plan: planning.Expire(at.program, w.wf, w.version, f)}
 			if len(p.plan.Changes) == 0 {
 				continue
 			}

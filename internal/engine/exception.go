@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/ledger"
 )
@@ -36,8 +37,8 @@ func (e *Engine) open(ctx context.Context, tx store.Tx, x onus.Exception, cause 
 	return e.Queue.Enqueue(ctx, tx, Segment{Exception: x.ID, At: x.Deadline})
 }
 
-// reachable leaves out of a route everybody who is known to have left: an
-// exception must not wait for somebody who is not there. When nobody is left
+// reachable leaves out of a route everybody who is known to have left or to be
+// away: an exception must not wait for somebody who is not there. When nobody is left
 // the escalation heads are asked.
 func (e *Engine) reachable(ctx context.Context, r store.Reader, route onus.Route) (onus.Route, error) {
 	var there []string
@@ -52,8 +53,15 @@ func (e *Engine) reachable(ctx context.Context, r store.Reader, route onus.Route
 		if err != nil {
 			return route, err
 		}
-		left := len(found) > 0 && !slices.ContainsFunc(found, func(i onus.Identity) bool { return i.State != onus.Left })
-		if !left {
+		gone := len(found) > 0
+		for _, i := range found {
+			away, err := ownership.IsAway(ctx, r, e.Program.Organisation.Zone, i.ID, e.Now())
+			if err != nil {
+				return route, err
+			}
+			gone = gone && (i.State == onus.Left || away)
+		}
+		if !gone {
 			there = append(there, mail)
 		}
 	}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/flow/expr"
+	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/planning"
 	"github.com/onus-id/onus/internal/store"
 )
@@ -21,8 +21,8 @@ type Roster interface {
 
 // facts gathers everything that planning may look at for one occasion, as it
 // stands in this snapshot.
-func (e *Engine) facts(ctx context.Context, r store.Reader, o onus.Occasion, roster Roster, now time.Time) (planning.Facts, error) {
-	f := planning.Facts{Now: now, Occasion: o, People: roster}
+func (e *Engine) facts(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge) (planning.Facts, error) {
+	f := planning.Facts{Now: at.At, Occasion: o, People: at.roster}
 	var err error
 	if f.Identity, err = store.Identities.Get(ctx, r, string(o.Identity)); err != nil {
 		return f, err
@@ -38,8 +38,13 @@ func (e *Engine) facts(ctx context.Context, r store.Reader, o onus.Occasion, ros
 	if f.Manager, err = e.MailOf(ctx, r, f.Identity.Manager); err != nil {
 		return f, err
 	}
-	if f.Sponsor, err = e.MailOf(ctx, r, f.Identity.Sponsor); err != nil {
+	if duty, ok := at.Duty(ownership.SponsorID(f.Identity.ID)); ok {
+		f.Sponsor = at.Who(duty).Seat.Mail
+	} else if f.Sponsor, err = e.MailOf(ctx, r, f.Identity.Sponsor); err != nil {
 		return f, err
+	}
+	if o.Kind == onus.Departed {
+		f.Handovers = at.Handovers(o.Identity)
 	}
 	f.AccountNamed = func(system onus.SystemName, name string) (onus.Account, bool) {
 		found, err := store.Accounts.Find(ctx, r, "name", string(system)+"/"+name)

@@ -202,14 +202,19 @@ func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
 	if d.order.Act == Amend {
 		o = amended(o, d.order.With)
 	}
-	f, err := d.e.facts(ctx, d.tx, o, d.roster, d.tx.Now())
+	at, err := d.e.inCharge(ctx, d.tx, d.roster, d.tx.Now())
 	if err != nil {
 		return onus.Plan{}, err
 	}
-	if !known {
-		return planning.Expire(d.e.Program, wf, versions[wf.Name], f), nil
+	f, err := d.e.facts(ctx, d.tx, o, at)
+	if err != nil {
+		return onus.Plan{}, err
 	}
-	plan, refusal := planning.Plan(d.e.Program, wf, versions[wf.Name], f)
+	wf = at.program.Workflows[wf.Name]
+	if !known {
+		return planning.Expire(at.program, wf, versions[wf.Name], f), nil
+	}
+	plan, refusal := planning.Plan(at.program, wf, versions[wf.Name], f)
 	if refusal != nil {
 		return plan, onus.Errorf(onus.Conflict, refusal.Hint, "it cannot be planned on the facts of now: %s", refusal.Message)
 	}

@@ -60,14 +60,18 @@ func (e *Engine) PreviewReversal(ctx context.Context, roster Roster, scope onus.
 		if err != nil {
 			return err
 		}
+		at, err := e.inCharge(ctx, r, roster, e.Now())
+		if err != nil {
+			return err
+		}
 		byWorkflow := map[*flow.Workflow][]planned{}
 		for _, id := range slices.Sorted(maps.Keys(undo)) {
 			o := onus.Occasion{ID: reversing + "preview", Kind: onus.Reversing, Identity: id, Undo: undo[id]}
-			u, err := e.undo(ctx, r, o, roster, e.Now().UTC(), cmp.Or(why, "a preview"), "")
+			u, err := e.undo(ctx, r, o, at, cmp.Or(why, "a preview"), "")
 			if err != nil {
 				return err
 			}
-			plan, fates := planning.Reverse(e.Program, u.wf, versionOf(versions, u), u.of)
+			plan, fates := planning.Reverse(at.program, u.wf, versionOf(versions, u), u.of)
 			all.Of = append(all.Of, Undone{Identity: id, Plan: plan, Fates: fates})
 			byWorkflow[u.wf] = append(byWorkflow[u.wf], planned{occasion: o, plan: plan})
 		}
@@ -156,7 +160,7 @@ func versionOf(now map[onus.WorkflowName]int, u undo) int { return cmp.Or(now[u.
 
 // undo gathers what a reversal occasion is planned from. What run but is
 // undoing counts as not begun.
-func (e *Engine) undo(ctx context.Context, r store.Reader, o onus.Occasion, roster Roster, now time.Time, why string, but onus.RunID) (undo, error) {
+func (e *Engine) undo(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge, why string, but onus.RunID) (undo, error) {
 	u := undo{of: planning.Undo{
 		Undo: map[onus.ChangeID]bool{}, By: map[onus.RunID]onus.Run{}, UnderWay: map[onus.ChangeID]onus.Run{},
 		Why: why, Forced: o.Forced, Cannot: e.cannotUndo,
@@ -165,7 +169,7 @@ func (e *Engine) undo(ctx context.Context, r store.Reader, o onus.Occasion, rost
 		u.of.Undo[id] = true
 	}
 	var err error
-	if u.of.Facts, err = e.facts(ctx, r, o, roster, now); err != nil {
+	if u.of.Facts, err = e.facts(ctx, r, o, at); err != nil {
 		return u, err
 	}
 	runs, err := store.Runs.Find(ctx, r, "identity", string(o.Identity))
@@ -189,7 +193,7 @@ func (e *Engine) undo(ctx context.Context, r store.Reader, o onus.Occasion, rost
 		}
 		run := u.of.By[c.Run]
 		u.version = run.Version
-		if u.wf = e.Program.Workflows[run.Workflow]; u.wf == nil {
+		if u.wf = at.program.Workflows[run.Workflow]; u.wf == nil {
 			u.wf = bygone(run.Workflow, c.Planned.Owners)
 		}
 	}
@@ -294,7 +298,7 @@ func whyUndone(ctx context.Context, r store.Reader, o onus.Occasion) (string, er
 
 // planReversal plans one occasion of a reversal: what can be undone is, and a
 // person is asked about the rest.
-func (e *Engine) planReversal(ctx context.Context, r store.Reader, at waiting, roster Roster, out *survey) error {
+func (e *Engine) planReversal(ctx context.Context, r store.Reader, at waiting, out *survey) error {
 	o := at.occasion
 	if out.taken[o.Identity] {
 		return nil // the next cycle plans it, on what is so then
@@ -303,12 +307,12 @@ func (e *Engine) planReversal(ctx context.Context, r store.Reader, at waiting, r
 	if err != nil {
 		return err
 	}
-	u, err := e.undo(ctx, r, o, roster, e.Now().UTC(), why, "")
+	u, err := e.undo(ctx, r, o, out.charge, why, "")
 	if err != nil {
 		return err
 	}
 	w := out.load(u)
-	plan, fates := planning.Reverse(e.Program, w.wf, w.version, u.of)
+	plan, fates := planning.Reverse(out.charge.program, w.wf, w.version, u.of)
 	if w.waits() && slices.ContainsFunc(plan.Changes, func(c onus.PlannedChange) bool { return !c.Verb.TakesAway() }) {
 		return nil // nobody answers for what it gives: it waits (rules 1 and 9)
 	}
@@ -378,10 +382,14 @@ func (e *Engine) replanReversal(ctx context.Context, r store.Reader, run onus.Ru
 	if err != nil {
 		return onus.Plan{}, err
 	}
-	u, err := e.undo(ctx, r, o, roster, e.Now().UTC(), why, run.ID)
+	at, err := e.inCharge(ctx, r, roster, e.Now())
 	if err != nil {
 		return onus.Plan{}, err
 	}
-	plan, _ := planning.Reverse(e.Program, u.wf, versionOf(versions, u), u.of)
+	u, err := e.undo(ctx, r, o, at, why, run.ID)
+	if err != nil {
+		return onus.Plan{}, err
+	}
+	plan, _ := planning.Reverse(at.program, u.wf, versionOf(versions, u), u.of)
 	return plan, nil
 }

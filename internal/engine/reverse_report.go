@@ -45,8 +45,12 @@ func (e *Engine) ReversalReport(ctx context.Context, roster Roster, id string) (
 		if err != nil {
 			return err
 		}
+		at, err := e.inCharge(ctx, r, roster, e.Now())
+		if err != nil {
+			return err
+		}
 		for _, o := range occasions {
-			of, err := e.reportOf(ctx, r, o, roster)
+			of, err := e.reportOf(ctx, r, o, at)
 			if err != nil {
 				return err
 			}
@@ -57,16 +61,16 @@ func (e *Engine) ReversalReport(ctx context.Context, roster Roster, id string) (
 	return all, err
 }
 
-func (e *Engine) reportOf(ctx context.Context, r store.Reader, o onus.Occasion, roster Roster) ([]UndoReport, error) {
+func (e *Engine) reportOf(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge) ([]UndoReport, error) {
 	why, err := whyUndone(ctx, r, o)
 	if err != nil {
 		return nil, err
 	}
-	u, err := e.undo(ctx, r, o, roster, e.Now().UTC(), why, "")
+	u, err := e.undo(ctx, r, o, at, why, "")
 	if err != nil {
 		return nil, err
 	}
-	_, fates := planning.Reverse(e.Program, u.wf, u.version, u.of)
+	_, fates := planning.Reverse(at.program, u.wf, u.version, u.of)
 	runs, err := store.Runs.Find(ctx, r, "occasion", o.ID)
 	if err != nil {
 		return nil, err

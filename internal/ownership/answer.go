@@ -71,7 +71,7 @@ func (f *Facts) mayAnswer(ans Answer) (Duty, Someone, error) {
 		return d, Someone{}, onus.Errorf(onus.NotFound, "onus owners list shows the duties", "there is no duty %s", ans.Duty)
 	}
 	if ans.Person == "" {
-		return d, Someone{}, onus.Errorf(onus.Denied, "map the operating-system user to a person under operators in Organisation",
+		return d, Someone{}, onus.Errorf(onus.Denied, onus.UnknownActor,
 			"an answer must be a person's own, and nobody knows who %s is", ans.By)
 	}
 	if _, named := d.seat(ans.Person); !named {

@@ -14,10 +14,24 @@ import (
 // Load gathers the facts of a time from what is kept: the duties of a program
 // and of the machine identities on file, and what everybody said to them.
 func Load(ctx context.Context, r store.Reader, p *flow.Program, roster flow.Roster, at time.Time) (*Facts, error) {
-	l := loader{r: r, p: p, roster: roster, f: newFacts(p, at), sponsors: map[string]sponsor{}}
-	if err := l.load(ctx); err != nil {
+	identities := func(q store.Query) ([]onus.Identity, error) { return store.Identities.Query(ctx, r, q) }
+	l := loader{identities: identities, p: p, roster: roster, f: newFacts(p, at), sponsors: map[string]sponsor{}}
+	if err := l.load(); err != nil {
 		return nil, err
 	}
+	acceptances, err := store.Acceptances.Find(ctx, r, "", "")
+	if err != nil {
+		return nil, err
+	}
+	absences, err := store.Absences.Find(ctx, r, "", "")
+	if err != nil {
+		return nil, err
+	}
+	last, err := store.Successions.Find(ctx, r, "", "")
+	if err != nil {
+		return nil, err
+	}
+	l.f.know(acceptances, absences, last)
 	return l.f, nil
 }
 
@@ -38,38 +52,30 @@ func sharedIn(p *flow.Program) func(string) bool {
 	}
 }
 
+// A loader finds whom the definitions and the records name.
 type loader struct {
-	r        store.Reader
-	p        *flow.Program
-	roster   flow.Roster
-	f        *Facts
-	sponsors map[string]sponsor
+	identities func(store.Query) ([]onus.Identity, error)
+	p          *flow.Program
+	roster     flow.Roster
+	f          *Facts
+	sponsors   map[string]sponsor
 }
 
-func (l *loader) load(ctx context.Context) error {
-	if err := l.machines(ctx); err != nil {
+func (l *loader) find(key, value string) ([]onus.Identity, error) {
+	return l.identities(store.Is(store.Identities.Name, key, value))
+}
+
+func (l *loader) load() error {
+	if err := l.machines(); err != nil {
 		return err
 	}
 	for _, d := range l.f.Duties {
 		for _, seat := range d.Chain {
-			if err := l.person(ctx, seat.Mail); err != nil {
+			if err := l.person(seat.Mail); err != nil {
 				return err
 			}
 		}
 	}
-	acceptances, err := store.Acceptances.Find(ctx, l.r, "", "")
-	if err != nil {
-		return err
-	}
-	absences, err := store.Absences.Find(ctx, l.r, "", "")
-	if err != nil {
-		return err
-	}
-	last, err := store.Successions.Find(ctx, l.r, "", "")
-	if err != nil {
-		return err
-	}
-	l.f.know(acceptances, absences, last)
 	return nil
 }
 
@@ -93,7 +99,7 @@ func (f *Facts) accept(a onus.Acceptance) {
 }
 
 // person looks up whom a mail address means, once.
-func (l *loader) person(ctx context.Context, mail string) error {
+func (l *loader) person(mail string) error {
 	key := strings.ToLower(mail)
 	if _, known := l.f.People[key]; known || l.roster == nil {
 		return nil
@@ -103,7 +109,7 @@ func (l *loader) person(ctx context.Context, mail string) error {
 		return nil
 	}
 	s := Someone{Member: m}
-	found, err := store.Identities.Find(ctx, l.r, "mail", m.Mail)
+	found, err := l.find("mail", m.Mail)
 	if err != nil {
 		return err
 	}
@@ -117,8 +123,8 @@ func (l *loader) person(ctx context.Context, mail string) error {
 }
 
 // machines adds the duty to answer for every machine identity that is active.
-func (l *loader) machines(ctx context.Context) error {
-	found, err := store.Identities.Query(ctx, l.r, store.Query{Key: "sponsor", To: "\U0010ffff"})
+func (l *loader) machines() error {
+	found, err := l.identities(store.Query{Key: "sponsor", To: "\U0010ffff"})
 	if err != nil {
 		return err
 	}
@@ -127,13 +133,13 @@ func (l *loader) machines(ctx context.Context) error {
 			continue
 		}
 		s := Sponsored{ID: nhi.ID, Called: nhi.Login}
-		sp, err := l.sponsor(ctx, nhi.Sponsor)
+		sp, err := l.sponsor(nhi.Sponsor)
 		if err != nil {
 			return err
 		}
 		s.Sponsor, s.Manager, s.Head = sp.mail, sp.manager, sp.head
 		if src := l.p.Sources[nhi.Source]; src != nil && src.Schema.Roles.Deputy != "" {
-			dep, err := l.sponsor(ctx, nhi.Attributes[src.Schema.Roles.Deputy])
+			dep, err := l.sponsor(nhi.Attributes[src.Schema.Roles.Deputy])
 			if err != nil {
 				return err
 			}
@@ -151,7 +157,7 @@ func (l *loader) machines(ctx context.Context) error {
 // comes after them.
 type sponsor struct{ mail, manager, head string }
 
-func (l *loader) sponsor(ctx context.Context, named string) (sponsor, error) {
+func (l *loader) sponsor(named string) (sponsor, error) {
 	if named == "" {
 		return sponsor{}, nil
 	}
@@ -159,13 +165,13 @@ func (l *loader) sponsor(ctx context.Context, named string) (sponsor, error) {
 		return s, nil
 	}
 	s := sponsor{mail: named}
-	who, ok, err := l.named(ctx, named)
+	who, ok, err := l.named(named)
 	if err != nil {
 		return s, err
 	}
 	if ok {
 		s.mail = who.Mail
-		if over, ok, err := l.named(ctx, who.Manager); err != nil {
+		if over, ok, err := l.named(who.Manager); err != nil {
 			return s, err
 		} else if ok {
 			s.manager = over.Mail
@@ -180,13 +186,13 @@ func (l *loader) sponsor(ctx context.Context, named string) (sponsor, error) {
 
 // named finds the person whom a record names by key or mail address, whether
 // they are active or have left; an active one before a former one.
-func (l *loader) named(ctx context.Context, key string) (onus.Identity, bool, error) {
+func (l *loader) named(key string) (onus.Identity, bool, error) {
 	var best onus.Identity
 	if key == "" {
 		return best, false, nil
 	}
 	for _, by := range []store.Key{{Name: "key", Value: store.RecordID(l.p.Organisation.People, key)}, {Name: "mail", Value: key}} {
-		found, err := store.Identities.Find(ctx, l.r, by.Name, by.Value)
+		found, err := l.find(by.Name, by.Value)
 		if err != nil {
 			return best, false, err
 		}
@@ -210,4 +216,10 @@ func Unaccepted(ctx context.Context, r store.Reader, p *flow.Program, roster flo
 		return nil, err
 	}
 	return f.Lacks(), nil
+}
+
+// IsAway says whether a person is on leave on the day that it is in a zone.
+func IsAway(ctx context.Context, r store.Reader, zone *time.Location, person onus.IdentityID, at time.Time) (bool, error) {
+	leaves, err := store.Absences.Find(ctx, r, "person", string(person))
+	return awayUntil(leaves, dateIn(zone, at)) != "", err
 }

@@ -1,6 +1,7 @@
 package ownership
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -123,10 +124,17 @@ func (f *Facts) absent(mail string) string {
 	case !who.Active:
 		return "is not active"
 	}
-	today := f.date(f.At)
-	for _, a := range f.Absences[who.ID] {
-		if !a.Ended && a.From <= today && today <= a.Until {
-			return "is away until " + a.Until
+	if until := awayUntil(f.Absences[who.ID], f.date(f.At)); until != "" {
+		return "is away until " + until
+	}
+	return ""
+}
+
+// awayUntil gives the last day of the leave that a day is in, or nothing.
+func awayUntil(leaves []onus.Absence, day string) string {
+	for _, a := range leaves {
+		if !a.Ended && a.From <= day && day <= a.Until {
+			return a.Until
 		}
 	}
 	return ""
@@ -169,19 +177,16 @@ func (f *Facts) next(d Duty) (Seat, onus.IdentityID) {
 	return slow[0], who.ID
 }
 
-func (f *Facts) date(t time.Time) string { return t.In(f.zone()).Format(time.DateOnly) }
+func (f *Facts) date(t time.Time) string { return dateIn(f.Zone, t) }
 
-func (f *Facts) zone() *time.Location {
-	if f.Zone == nil {
-		return time.UTC
-	}
-	return f.Zone
+func dateIn(zone *time.Location, t time.Time) string {
+	return t.In(cmp.Or(zone, time.UTC)).Format(time.DateOnly)
 }
 
 // ends is when an acceptance that is given now ends.
 func (f *Facts) ends() time.Time {
 	if f.Term == 0 {
-		return f.At.In(f.zone()).AddDate(1, 0, 0).UTC()
+		return f.At.In(cmp.Or(f.Zone, time.UTC)).AddDate(1, 0, 0).UTC()
 	}
 	return f.At.Add(f.Term)
 }

@@ -33,6 +33,15 @@ func (f *Facts) Tend(ctx context.Context, tx store.Tx) error {
 	return nil
 }
 
+// HandOver tends one duty because of an event.
+func (f *Facts) HandOver(ctx context.Context, tx store.Tx, duty onus.DutyID, because string) error {
+	d, known := f.Duty(duty)
+	if !known {
+		return nil
+	}
+	return f.tend(ctx, tx, d, cause{event: because, actor: string(onus.Engine)})
+}
+
 // Idle says whether Tend would record nothing.
 func (f *Facts) Idle() bool {
 	if len(f.unnamed()) > 0 {

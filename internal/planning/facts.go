@@ -26,6 +26,7 @@ type Facts struct {
 	// AccountNamed says who has that name on the system now; nil: nobody is known.
 	AccountNamed     func(onus.SystemName, string) (onus.Account, bool)
 	Manager, Sponsor string // resolved mail of the subject's manager and sponsor; "": unknown
+	Handovers        []onus.Handover // what somebody who leaves answered for
 }
 
 // A Refusal says why no plan can be made. It becomes an exception.

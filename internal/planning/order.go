@@ -35,6 +35,9 @@ func (pl *planner) seal(version int) onus.Plan {
 		Program: pl.p.Digest, Facts: pl.seen.digest(&pl.f), Owners: pl.owners,
 		Changes: make([]onus.PlannedChange, 0, len(pl.drafts)),
 	}
+	if pl.wf.Leaver {
+		plan.Handovers = pl.f.Handovers
+	}
 	rank := pl.stepOrder()
 	order := make([]int, len(pl.drafts))
 	for i := range order {

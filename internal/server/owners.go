@@ -1,0 +1,167 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/ownership"
+	"github.com/onus-id/onus/internal/store"
+)
+
+// Owners lists every duty with who stands for it, as it was at a time.
+func (b *Books) Owners(ctx context.Context, at time.Time) ([]ownership.Line, error) {
+	var lines []ownership.Line
+	err := b.store.View(ctx, func(r store.Reader) error {
+		f, _, err := ownership.Past(ctx, r, b.orNow(at))
+		if err != nil {
+			return err
+		}
+		lines = f.Lines()
+		return nil
+	})
+	return lines, err
+}
+
+// Coverage says how well the duties of today are answered for.
+func (b *Books) Coverage(ctx context.Context) (ownership.Coverage, error) {
+	var c ownership.Coverage
+	err := b.store.View(ctx, func(r store.Reader) error {
+		f, p, err := ownership.Past(ctx, r, b.now())
+		if err != nil {
+			return err
+		}
+		c = f.Cover(p)
+		return nil
+	})
+	return c, err
+}
+
+func (b *Books) orNow(at time.Time) time.Time {
+	if at.IsZero() {
+		return b.now()
+	}
+	return at
+}
+
+// A DutyAnswer is what a person says to some duties, or to all that wait for
+// them.
+type DutyAnswer struct {
+	Duties []onus.DutyID
+	All    bool
+	Act    string // ownership.Accepts, Declines or Renews
+	By     onus.Actor
+	Person string // mail; empty: nobody whom the organisation knows
+	Reason string
+}
+
+// AnswerDuties records an answer to each duty, each by itself, and gives what
+// became of those that could be answered.
+func (s *Server) AnswerDuties(ctx context.Context, a DutyAnswer, done func(onus.Acceptance)) error {
+	if err := s.readPeople(ctx); err != nil {
+		return err
+	}
+	ids := a.Duties
+	if a.All {
+		err := s.duties(ctx, func(f *ownership.Facts, _ store.Tx) error {
+			ids = f.Open(a.Act, a.Person)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			return onus.Errorf(onus.NotFound, "onus owners list shows who is named and who is asked", "there is nothing that %s could %s", orWho(a.Person, a.By), a.Act)
+		}
+	}
+	for _, id := range ids {
+		var said onus.Acceptance
+		err := s.duties(ctx, func(f *ownership.Facts, tx store.Tx) (err error) {
+			said, err = f.Say(ctx, tx, ownership.Answer{Duty: id, Act: a.Act, By: a.By, Person: a.Person, Reason: a.Reason})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		done(said)
+	}
+	return nil
+}
+
+// Away records that a person is away from the first day to the last, and
+// hands over what they stand for.
+func (s *Server) Away(ctx context.Context, by onus.Actor, person, from, until string) (onus.Absence, error) {
+	var a onus.Absence
+	if err := s.readPeople(ctx); err != nil {
+		return a, err
+	}
+	err := s.duties(ctx, func(f *ownership.Facts, tx store.Tx) (err error) {
+		a, err = f.Away(ctx, tx, by, person, from, until)
+		return err
+	})
+	return a, err
+}
+
+// Back ends the leaves of a person.
+func (s *Server) Back(ctx context.Context, by onus.Actor, person string) (int, error) {
+	n := 0
+	err := s.duties(ctx, func(f *ownership.Facts, tx store.Tx) (err error) {
+		n, err = f.Back(ctx, tx, by, person)
+		return err
+	})
+	return n, err
+}
+
+// Unaccepted lists the duties of the definitions that nobody stands for who
+// has accepted.
+func (s *Server) Unaccepted(ctx context.Context) ([]ownership.Lack, error) {
+	roster, err := s.people(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var lacks []ownership.Lack
+	err = s.store.View(ctx, func(r store.Reader) (err error) {
+		lacks, err = ownership.Unaccepted(ctx, r, s.Program, roster, s.Now())
+		return err
+	})
+	return lacks, err
+}
+
+// duties runs what is done about duties in one transaction.
+func (s *Server) duties(ctx context.Context, do func(*ownership.Facts, store.Tx) error) error {
+	roster, err := s.people(ctx)
+	if err != nil {
+		return err
+	}
+	return s.store.Update(ctx, func(tx store.Tx) error {
+		f, err := ownership.Load(ctx, tx, s.Program, roster, tx.Now())
+		if err != nil {
+			return err
+		}
+		return do(f, tx)
+	})
+}
+
+// readPeople reads the source of people where nobody is on file yet: who
+// accepts a duty must be somebody.
+func (s *Server) readPeople(ctx context.Context) error {
+	roster, err := s.people(ctx)
+	if err != nil || roster.Len() > 0 {
+		return err
+	}
+	name := s.Program.Organisation.People
+	_, err = s.lead(ctx, true, func(ctx context.Context) (Report, error) {
+		if _, err := s.intake.Take(ctx, s.Program, s.Program.Sources[name], s.feeds[name]); err != nil {
+			return Report{}, err
+		}
+		return Report{}, s.Engine.Pin(ctx, onus.Engine)
+	})
+	return err
+}
+
+func orWho(person string, by onus.Actor) string {
+	if person != "" {
+		return person
+	}
+	return string(by)
+}
