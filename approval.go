@@ -32,7 +32,14 @@ type Approval struct {
 	Need   int           `json:"need"`
 	Of     []string      `json:"of"`             // mail addresses of the people asked
 	Also   []string      `json:"also,omitempty"` // asked beside them since nobody answered in time
+	Else   []string      `json:"else,omitempty"` // who stands in, in order, where one of them cannot answer
 	Within time.Duration `json:"within"`
+
+	Stage      int            `json:"stage,omitempty"`      // how many stages said yes before
+	Then       []ApprovalNeed `json:"then,omitempty"`       // who is asked after a yes
+	Separation string         `json:"separation,omitempty"` // the rule that a yes is an exception to
+	Apart      []string       `json:"apart,omitempty"`      // acts in its run that bar from answering, by a rule
+	Until      time.Time      `json:"until,omitzero"`       // the end of the exceptions that came with it
 
 	Asked    time.Time `json:"asked"`
 	Deadline time.Time `json:"deadline"`
@@ -44,9 +51,11 @@ type Approval struct {
 
 // An Answer is one person's yes or no.
 type Answer struct {
-	Person string        `json:"person"` // mail address
-	Who    IdentityID    `json:"who"`    // whose address it was then: a person counts once, whatever they are called
-	By     Actor         `json:"by"`     // through what they answered
+	Person string        `json:"person"`            // mail address
+	Who    IdentityID    `json:"who"`               // whose address it was then: a person counts once, whatever they are called
+	For    string        `json:"for,omitempty"`     // mail address of who delegated it to them
+	ForWho IdentityID    `json:"for_who,omitempty"` // whose address that was then
+	By     Actor         `json:"by"`                // through what they answered
 	Yes    bool          `json:"yes"`
 	Reason string        `json:"reason,omitempty"`
 	Plan   Digest        `json:"plan"` // what they had before them

@@ -24,6 +24,7 @@ const (
 	Unconfirmed      Category = "unconfirmed" // applied, and the read back does not show it
 	Residual         Category = "residual_access"
 	OwnerMissing     Category = "owner_missing"
+	SeparationBreach Category = "separation" // somebody holds what a rule keeps apart
 )
 
 // The categories of what goes wrong with Onus itself. No workflow routes
@@ -37,7 +38,7 @@ const (
 var Categories = []Category{
 	StaleSource, BadRead, VolumeGuard, InvalidAttribute, DuplicateKey, WeakMatch, AmbiguousMatch,
 	GuardTripped, Unresolvable, MissingApprover, DeniedBySystem, ConflictOnSystem, InvalidOnSystem,
-	SystemUnreached, Unconfirmed, Residual, OwnerMissing,
+	SystemUnreached, Unconfirmed, Residual, OwnerMissing, SeparationBreach,
 }
 
 // ExceptionState is how far an exception has come.

@@ -18,6 +18,9 @@ const (
 // Reversing is the kind of an occasion that a person's order to undo gives.
 const Reversing OccasionKind = "reversal"
 
+// Requested is the kind of an occasion that a person's request gives.
+const Requested OccasionKind = "request"
+
 // OccasionState is how far an occasion has come.
 type OccasionState string
 
@@ -50,4 +53,6 @@ type Occasion struct {
 	Reversal string     `json:"reversal,omitempty"`
 	Undo     []ChangeID `json:"undo,omitempty"`
 	Forced   bool       `json:"forced,omitempty"`
+
+	Request string `json:"request,omitempty"` // of kind Requested
 }

@@ -43,11 +43,35 @@ type Reason struct {
 	Inputs Attributes `json:"inputs,omitempty"` // the attributes the rule looked at
 }
 
-// An ApprovalNeed says who must say yes before a change is made.
+// An ApprovalNeed says who must say yes before a change is made: so many of
+// these people, asked all at once, and after them those of Then.
 type ApprovalNeed struct {
-	Need   int           `json:"need"`
-	Of     []string      `json:"of"` // "system.owner", "subject.manager", or a mail address
-	Within time.Duration `json:"within"`
+	Need       int            `json:"need"`
+	Of         []string       `json:"of"`             // "system.owner", "subject.manager", or a mail address
+	Else       []string       `json:"else,omitempty"` // in a plan: who stands in, in order, where one of them cannot answer
+	Within     time.Duration  `json:"within"`
+	Separation string         `json:"separation,omitempty"` // the rule that its yes is an exception to
+	Then       []ApprovalNeed `json:"then,omitempty"`       // later stages, each asked when the one before has said yes
+}
+
+// Stages lists all stages in order, each without those that follow it.
+func (n *ApprovalNeed) Stages() []ApprovalNeed {
+	if n == nil {
+		return nil
+	}
+	first := *n
+	first.Then = nil
+	return append([]ApprovalNeed{first}, n.Then...)
+}
+
+// InStages makes one need of stages; nil: of none.
+func InStages(stages []ApprovalNeed) *ApprovalNeed {
+	if len(stages) == 0 {
+		return nil
+	}
+	n := stages[0]
+	n.Then = append([]ApprovalNeed(nil), stages[1:]...)
+	return &n
 }
 
 // A PlannedChange is one desired-state statement of a plan.

@@ -248,6 +248,29 @@ var Types = map[Type]Meaning{
 		Object: "absence", Fields: "cause",
 	},
 
+	DelegationGiven: {
+		When: "somebody who is asked for approvals let another answer in their place, for a time", Actor: "the person who delegated", Owner: "the person who delegated",
+		Object: "delegation", Notes: map[string]string{"to": "the ID of who may answer", "until": "when it ends"},
+	},
+	DelegationEnded: {
+		When: "a delegation ended before its time: it was taken back, or who gave it has left", Actor: "the person who took it back, or engine", Owner: "the person who delegated",
+		Object: "delegation", Fields: "cause",
+	},
+
+	RequestMade: {
+		When: "a person asked for entitlements for an identity; the occasion that it gives has it as its cause", Actor: "the person who asked", Owner: "the person who asked",
+		Object: "request", Notes: map[string]string{"for": "the ID of who is to hold them", "until": "when it ends"},
+	},
+	RequestWithdrawn: {
+		When: "a request was withdrawn; what it gave is taken away", Actor: "the person who withdrew it", Owner: "the person who withdrew it",
+		Object: "request", Fields: "cause",
+	},
+
+	SeparationExempted: {
+		When: "the owner of a rule of separation of duty let one identity hold, for a time, what the rule keeps apart", Actor: "the person who decided", Owner: "the person who decided",
+		Object: "exemption", Fields: "cause, rule", Notes: map[string]string{"for": "the ID of who holds it", "until": "when it ends"},
+	},
+
 	ReversalOrdered: {
 		When: "a person ordered that what earlier runs did be undone; the occasions that it gives have it as their cause", Actor: "the person who ordered it", Owner: "the person who ordered it",
 		Object: "reversal", Notes: map[string]string{"changes": "how many changes it is about", "identities": "of how many identities"},

@@ -75,6 +75,14 @@ const (
 	AbsenceRecorded  Type = "absence.recorded"
 	AbsenceWithdrawn Type = "absence.withdrawn"
 
+	DelegationGiven Type = "delegation.given"
+	DelegationEnded Type = "delegation.ended"
+
+	RequestMade      Type = "request.made"
+	RequestWithdrawn Type = "request.withdrawn"
+
+	SeparationExempted Type = "separation.exempted"
+
 	ReversalOrdered Type = "reversal.ordered"
 
 	NoticeDue     Type = "notice.due"

@@ -63,6 +63,20 @@ var reducers = map[string]reducer{
 	store.Absences.Name: to(store.Absences, func(v onus.Absence) onus.Absence {
 		return onus.Absence{ID: v.ID, Person: v.Person, Ended: true} // when somebody was away is about them
 	}),
+	store.Delegations.Name: to(store.Delegations, func(v onus.Delegation) onus.Delegation {
+		v.From, v.Reason, v.Why = "", gone, ""
+		return v
+	}),
+	store.Requests.Name: to(store.Requests, func(v onus.Request) onus.Request {
+		if v.Reason, v.WhyNot = gone, ""; v.Who == v.For {
+			v.Person = ""
+		}
+		return v
+	}),
+	store.Exemptions.Name: to(store.Exemptions, func(v onus.Exemption) onus.Exemption {
+		v.Reason = gone
+		return v
+	}),
 	store.Exceptions.Name: to(store.Exceptions, func(v onus.Exception) onus.Exception {
 		v.Message, v.Hint, v.Kept, v.Group = gone, "", "", string(v.Category)
 		if v.Decided != nil {

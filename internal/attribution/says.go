@@ -67,6 +67,22 @@ func Says(ev ledger.Event, body []byte) string {
 		return in(body, approval)
 	case store.Notices.Name:
 		return in(body, notice)
+	case store.Delegations.Name:
+		return in(body, func(v onus.Delegation) string {
+			return fmt.Sprintf("%s may answer in the place of %s until %s, because %s", v.To, v.From, day(v.Until), v.Reason)
+		})
+	case store.Requests.Name:
+		return in(body, func(v onus.Request) string {
+			wants := make([]string, len(v.Wants))
+			for i, w := range v.Wants {
+				wants[i] = fmt.Sprintf("%s on %s", w.Entitlement, w.System)
+			}
+			return fmt.Sprintf("%s asked for %s for %s until %s, because %s (%s)", v.Person, strings.Join(wants, ", "), v.For, day(v.Until), v.Reason, v.State)
+		})
+	case store.Exemptions.Name:
+		return in(body, func(v onus.Exemption) string {
+			return fmt.Sprintf("%s exempted %s from rule %s until %s, because %s", v.Person, v.Identity, v.Rule, day(v.Until), v.Reason)
+		})
 	case store.Erasures.Name:
 		return in(body, func(v store.Erasure) string {
 			return fmt.Sprintf("erasure of %s is %s: %s", v.Subject, v.State, v.Reason)
@@ -86,6 +102,9 @@ func approval(v onus.Approval) string {
 			word = "yes"
 		}
 		fmt.Fprintf(&says, "; %s said %s", a.Person, word)
+		if a.For != "" {
+			says.WriteString(" in the place of " + a.For)
+		}
 		if a.Reason != "" {
 			says.WriteString(" (" + a.Reason + ")")
 		}

@@ -51,7 +51,7 @@ func (e *Engine) Answer(ctx context.Context, roster Roster, v Vote) (Tally, erro
 		if instead, err = d.look(ctx); err != nil || instead != nil {
 			return err // what the look found is kept; the answer is not
 		}
-		b, err := e.ballot(ctx, tx, a)
+		b, err := e.ballot(ctx, tx, a, v.Person)
 		if err != nil {
 			return err
 		}
@@ -77,12 +77,20 @@ func (e *Engine) mayAnswer(ctx context.Context, r store.Reader, a onus.Approval,
 		return onus.Errorf(onus.Denied, onus.UnknownActor,
 			"an approval must be a person's own, and nobody knows who %s is", v.By)
 	}
-	asked := slices.Concat(a.Of, a.Also)
-	if !slices.ContainsFunc(asked, func(m string) bool { return strings.EqualFold(m, v.Person) }) {
-		return onus.Errorf(onus.Denied, "it waits for "+strings.Join(asked, ", "), "%s was not asked about approval %s", v.Person, a.ID)
+	b, err := e.ballot(ctx, r, a, v.Person)
+	if err != nil {
+		return err
 	}
-	if !v.Yes && strings.TrimSpace(v.Reason) == "" {
+	everybody := b.Everybody()
+	if !slices.ContainsFunc(everybody, func(m string) bool { return strings.EqualFold(m, v.Person) }) && b.For(v.Person) == "" && !b.Answered(v.Person) {
+		return onus.Errorf(onus.Denied, "it waits for "+strings.Join(everybody, ", "), "%s was not asked about approval %s", v.Person, a.ID)
+	}
+	reason := strings.TrimSpace(v.Reason) != ""
+	switch {
+	case !v.Yes && !reason:
 		return onus.Errorf(onus.Invalid, "give one with --reason", "to deny needs a reason")
+	case a.Separation != "" && !reason:
+		return onus.Errorf(onus.Invalid, "give one with --reason", "an exception to rule %s needs a reason", a.Separation)
 	}
 	switch a.State {
 	case onus.ApprovalAsked:
@@ -110,6 +118,11 @@ func (d *asked) answer(ctx context.Context, b planning.Ballot, v Vote) (string, 
 		Person: who.Mail, Who: who.ID, By: v.By, Yes: v.Yes, Reason: v.Reason, Plan: d.a.Plan, At: now, After: now.Sub(d.a.Asked),
 	}
 	d.a.Answers = append(slices.Clone(d.a.Answers), given)
+	if giver := b.For(v.Person); giver != "" {
+		from, _ := b.Person(giver)
+		given.For, given.ForWho = from.Mail, from.ID
+		d.a.Answers[len(d.a.Answers)-1] = given
+	}
 	b.Approval = d.a
 	typ := ledger.ApprovalGiven
 	var says string
@@ -120,6 +133,9 @@ func (d *asked) answer(ctx context.Context, b planning.Ballot, v Vote) (string, 
 	case b.Enough():
 		d.a.State = onus.ApprovalApproved
 		says = "the run goes on with it"
+		if err := d.untilExempted(ctx); err != nil {
+			return "", err
+		}
 	default:
 		says = fmt.Sprintf("%d of %d said yes; it waits for %s", b.Yeses(), d.a.Need, strings.Join(d.missing(b), ", "))
 	}
@@ -132,6 +148,9 @@ func (d *asked) answer(ctx context.Context, b planning.Ballot, v Vote) (string, 
 	if given.After < onus.Hasty {
 		ev.Notes["hasty"] = "under " + onus.Hasty.String()
 	}
+	if given.ForWho != "" {
+		ev.Notes["for"] = string(given.ForWho)
+	}
 	if v.Among > 1 {
 		ev.Notes["among"] = strconv.Itoa(v.Among)
 	}
@@ -140,8 +159,17 @@ func (d *asked) answer(ctx context.Context, b planning.Ballot, v Vote) (string, 
 	}
 	switch d.a.State {
 	case onus.ApprovalApproved:
+		if err := d.exempt(ctx, given); err != nil {
+			return "", err
+		}
+		if len(d.a.Then) > 0 {
+			return d.next(ctx)
+		}
 		return says, d.move(ctx, func(c *onus.Change) ledger.Type {
 			c.State, c.Approval = onus.ChangePlanned, d.a.ID
+			if end := d.a.Until; !end.IsZero() && (c.Planned.Until.IsZero() || end.Before(c.Planned.Until)) {
+				c.Planned.Until = end // what is an exception ends with it
+			}
 			return ledger.ChangeApproved
 		})
 	case onus.ApprovalDenied:

@@ -91,7 +91,10 @@ func (d *asked) lapse(ctx context.Context, b planning.Ballot) (*onus.Error, erro
 		route := planning.RouteFor(d.e.Program, wf, onus.MissingApprover, d.a.System)
 		people = slices.Concat([]string{route.To}, route.Then, heads)
 	}
-	wider, err := BallotOf(ctx, d.tx, d.a, people)
+	if d.a.Separation != "" {
+		people = nil // an exception to a rule is for its owner to make, or whoever stands in
+	}
+	wider, err := BallotOf(ctx, d.tx, d.a, d.tx.Now().In(d.e.zone()), people)
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +106,15 @@ func (d *asked) lapse(ctx context.Context, b planning.Ballot) (*onus.Error, erro
 		return nil, err
 	}
 	return onus.Errorf(onus.Conflict, "it may be answered until "+d.a.Deadline.UTC().Format(time.RFC3339),
-		"the time of approval %s ran out at %s; it was put to %s as well", d.a.ID, late.UTC().Format(time.RFC3339), strings.Join(d.a.Also, ", "),
+		"the time of approval %s ran out at %s%s", d.a.ID, late.UTC().Format(time.RFC3339), asWell(d.a.Also),
 	), d.e.Queue.Enqueue(ctx, d.tx, Segment{Approval: d.a.ID, At: d.a.Deadline})
+}
+
+func asWell(also []string) string {
+	if len(also) == 0 {
+		return "; nobody else can be asked"
+	}
+	return "; it was put to " + strings.Join(also, ", ") + " as well"
 }
 
 // lack turns a request that cannot be answered into exceptions of its
@@ -113,6 +123,14 @@ func (d *asked) lack(ctx context.Context, cat onus.Category, why, hint string) e
 	if err := d.end(ctx, ledger.ApprovalExpired, onus.ApprovalLacking, why); err != nil {
 		return err
 	}
+	if err := d.stopHeld(ctx, cat, why, hint); err != nil {
+		return err
+	}
+	return d.goOn(ctx)
+}
+
+// stopHeld makes exceptions of the changes that a request holds.
+func (d *asked) stopHeld(ctx context.Context, cat onus.Category, why, hint string) error {
 	l, err := loadFrom(ctx, d.tx, d.a.Run)
 	if err != nil {
 		return err
@@ -125,7 +143,7 @@ func (d *asked) lack(ctx context.Context, cat onus.Category, why, hint string) e
 			return err
 		}
 	}
-	return d.goOn(ctx)
+	return nil
 }
 
 // refusedFor ends a held change that nobody approved.

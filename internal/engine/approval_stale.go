@@ -163,6 +163,9 @@ func (e *Engine) replaces(run, former onus.Run) bool {
 		return run.Workflow == former.Workflow && former.State == onus.RunSuperseded && !run.Began.Before(former.Began)
 	}
 	wf := e.Program.Workflows[run.Workflow]
+	if wf != nil && wf.Requests {
+		return false // what one person asked for takes the place of nothing
+	}
 	family := run.Workflow == former.Workflow || wf != nil && slices.Contains(wf.Follows, former.Workflow)
 	return family && run.Began.After(former.Began)
 }

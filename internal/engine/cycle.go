@@ -42,7 +42,13 @@ type Refused struct {
 // it did. Nothing on any system is touched by it.
 func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, error) {
 	e.people.forget() // the roster may be another one since the last cycle
+	if err := e.tendDelegations(ctx); err != nil {
+		return nil, err
+	}
 	if err := e.tendApprovals(ctx, roster); err != nil {
+		return nil, err
+	}
+	if err := e.watchSeparation(ctx); err != nil {
 		return nil, err
 	}
 	work, err := e.survey(ctx, roster)
@@ -234,7 +240,7 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 	wanted, held := false, false
 	unsponsored := o.Kind != onus.Departed && out.charge.unsponsored(o.Identity)
 	for _, w := range out.batches {
-		if w.wf.Source != o.Source {
+		if w.wf.Requests != (o.Kind == onus.Requested) || !w.wf.Requests && w.wf.Source != o.Source {
 			continue
 		}
 		wants, err := planning.Wants(w.wf, f)

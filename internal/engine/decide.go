@@ -76,6 +76,9 @@ func (e *Engine) mayDecide(ctx context.Context, r store.Reader, x onus.Exception
 	if o.Act == Amend && len(o.With) == 0 {
 		return onus.Errorf(onus.Invalid, "give what is right with --set name=value", "an amendment must say what it puts right")
 	}
+	if err := e.mayOverride(ctx, r, x, o); err != nil {
+		return err
+	}
 	asked := append([]string{x.Assignee, x.Route.To}, x.Route.Then...)
 	asked = append(asked, e.Program.Organisation.Escalation...)
 	if !slices.Contains(asked, o.Person) {

@@ -35,16 +35,27 @@ func (e *Engine) facts(ctx context.Context, r store.Reader, o onus.Occasion, at 
 	if f.Grants, err = store.Grants.Find(ctx, r, "identity", string(o.Identity)); err != nil {
 		return f, err
 	}
-	if f.Manager, err = e.MailOf(ctx, r, f.Identity.Manager); err != nil {
+	if f.Manager, f.Above, err = e.lineOf(ctx, r, f.Identity.Manager); err != nil {
+		return f, err
+	}
+	if f.Sponsor, f.SponsorAbove, err = e.lineOf(ctx, r, f.Identity.Sponsor); err != nil {
 		return f, err
 	}
 	if duty, ok := at.Duty(ownership.SponsorID(f.Identity.ID)); ok {
 		f.Sponsor = at.Who(duty).Seat.Mail
-	} else if f.Sponsor, err = e.MailOf(ctx, r, f.Identity.Sponsor); err != nil {
-		return f, err
 	}
 	if o.Kind == onus.Departed {
 		f.Handovers = at.Handovers(o.Identity)
+	}
+	if f.Exempt, err = store.Exemptions.Find(ctx, r, "identity", string(o.Identity)); err != nil {
+		return f, err
+	}
+	if o.Request != "" {
+		req, err := store.Requests.Get(ctx, r, o.Request)
+		if err != nil {
+			return f, err
+		}
+		f.Request = &req
 	}
 	f.AccountNamed = func(system onus.SystemName, name string) (onus.Account, bool) {
 		found, err := store.Accounts.Find(ctx, r, "name", string(system)+"/"+name)
@@ -60,21 +71,38 @@ func (e *Engine) facts(ctx context.Context, r store.Reader, o onus.Occasion, at 
 
 // MailOf gives the mail of an active person named by record key or mail.
 func (e *Engine) MailOf(ctx context.Context, r store.Reader, key string) (string, error) {
+	who, _, err := e.named(ctx, r, key)
+	return who.Mail, err
+}
+
+// lineOf gives the mail of an active person named by record key or mail, and
+// that of their manager.
+func (e *Engine) lineOf(ctx context.Context, r store.Reader, key string) (mail, above string, err error) {
+	who, known, err := e.named(ctx, r, key)
+	if err != nil || !known {
+		return "", "", err
+	}
+	boss, _, err := e.named(ctx, r, who.Manager)
+	return who.Mail, boss.Mail, err
+}
+
+// named gives the active person named by record key or mail.
+func (e *Engine) named(ctx context.Context, r store.Reader, key string) (onus.Identity, bool, error) {
 	if key == "" {
-		return "", nil
+		return onus.Identity{}, false, nil
 	}
 	for _, by := range []store.Key{{Name: "key", Value: store.RecordID(e.Program.Organisation.People, key)}, {Name: "mail", Value: key}} {
 		found, err := store.Identities.Find(ctx, r, by.Name, by.Value)
 		if err != nil {
-			return "", err
+			return onus.Identity{}, false, err
 		}
 		for _, i := range found {
 			if i.State == onus.Active && i.Kind == onus.Person {
-				return i.Mail, nil
+				return i, true, nil
 			}
 		}
 	}
-	return "", nil
+	return onus.Identity{}, false, nil
 }
 
 // amended lays what a person put right over the record of an occasion.

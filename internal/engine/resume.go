@@ -210,6 +210,8 @@ func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
 	if err != nil {
 		return onus.Plan{}, err
 	}
+	// What the run's own approvals exempted from a rule is no other fact.
+	f.Exempt = slices.DeleteFunc(f.Exempt, func(x onus.Exemption) bool { return x.Run == run.ID })
 	wf = at.program.Workflows[wf.Name]
 	if !known {
 		return planning.Expire(at.program, wf, versions[wf.Name], f), nil

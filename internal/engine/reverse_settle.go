@@ -91,13 +91,20 @@ func (e *Engine) changedSince(ctx context.Context, l *live, c onus.Change, image
 	return why, err
 }
 
-// withOrderer adds who ordered a reversal to the authors of its plans, who
-// may not approve of them.
-func withOrderer(ctx context.Context, r store.Reader, occasion string, authors []string) ([]string, error) {
+// withAuthors adds who ordered a reversal, or asked for access, to the authors
+// of the plans that come of it, who may not approve of them.
+func withAuthors(ctx context.Context, r store.Reader, occasion string, authors []string) ([]string, error) {
 	o, known, err := store.Occasions.Lookup(ctx, r, occasion)
-	if err != nil || !known || o.Reversal == "" {
+	switch {
+	case err != nil || !known:
 		return authors, err
+	case o.Reversal != "":
+		rev, err := store.Reversals.Get(ctx, r, o.Reversal)
+		return append(authors, rev.Person), err
+	case o.Request != "":
+		req, err := store.Requests.Get(ctx, r, o.Request)
+		return append(authors, req.Person), err
+	default:
+		return authors, nil
 	}
-	rev, err := store.Reversals.Get(ctx, r, o.Reversal)
-	return append(authors, rev.Person), err
 }

@@ -24,6 +24,9 @@ func (c *compiler) compile() {
 		c.entitlement(s)
 	}
 	c.peopleSource()
+	for _, s := range c.separations {
+		c.separation(s)
+	}
 	c.shapes = map[onus.WorkflowName]*workflowShape{}
 	for _, w := range c.workflows {
 		if w.Name.ok() && c.shapes[onus.WorkflowName(w.Name.value)] == nil {
@@ -33,6 +36,7 @@ func (c *compiler) compile() {
 	for _, w := range c.workflows {
 		c.workflow(w)
 	}
+	c.requestsOwned()
 }
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
@@ -111,6 +115,7 @@ func (c *compiler) organisation() {
 		c.person(t, auditor)
 	}
 	o.Administrators, o.Auditors = values(s.Administrators), values(s.Auditors)
+	o.Approvals = c.approvalRules(s.Approvals)
 	if s.Zone.ok() {
 		zone, err := time.LoadLocation(s.Zone.value)
 		if err != nil || s.Zone.value == "Local" {

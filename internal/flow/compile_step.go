@@ -109,7 +109,7 @@ func (sc *scope) grant(s *stepShape, st *Step) {
 			}
 		}
 	}
-	if critical != "" && s.Approve == nil {
+	if critical != "" && s.Approve == nil && !sc.program.asksAbout(sys, onus.Critical) {
 		verb := " grants "
 		if st.Grant.Constant == "" {
 			verb = " can grant "
@@ -136,26 +136,38 @@ func (sc *scope) withdraw(s *withdrawShape, st *Step) {
 }
 
 func (sc *scope) approve(s *approveShape) *onus.ApprovalNeed {
-	need := &onus.ApprovalNeed{Need: s.Need.value, Within: s.Within.value}
+	var stages []onus.ApprovalNeed
+	for _, stage := range s.stages() {
+		stages = append(stages, sc.stage(stage))
+	}
+	return onus.InStages(stages)
+}
+
+// approverRoles are whom an approval may ask besides people.
+var approverRoles = []string{systemOwner, entitlementOwner, sourceOwner, workflowOwner, subjectManager, subjectSponsor}
+
+func (sc *scope) stage(s stageShape) onus.ApprovalNeed {
+	need := onus.ApprovalNeed{Need: s.Need.value, Within: s.Within.value}
 	for _, t := range s.Of {
 		if !t.ok() {
 			continue
 		}
 		who := t.value
 		switch {
-		case who == systemOwner:
-		case who == sourceOwner || who == workflowOwner:
+		case who == systemOwner || who == entitlementOwner:
+		case (who == sourceOwner || who == workflowOwner) && sc.workflow != nil:
 			who = sc.onRoute(t)
-		case who == "subject.manager":
+		case who == sourceOwner || who == workflowOwner: // of whichever workflow gives it
+		case who == subjectManager:
 			if sc.source != nil && sc.source.Schema.Roles.Manager == "" {
 				sc.fault(t.place, "source "+string(sc.source.Name)+" does not say who somebody's manager is", "add roles: {manager: ATTRIBUTE} to the source")
 			}
-		case who == "subject.sponsor":
+		case who == subjectSponsor:
 			if sc.source != nil && sc.source.Schema.Roles.Sponsor == "" {
 				sc.fault(t.place, "source "+string(sc.source.Name)+" does not say who somebody's sponsor is", "add roles: {sponsor: ATTRIBUTE} to the source")
 			}
 		case !strings.Contains(who, "@"):
-			sc.fault(t.place, "nobody is "+oneLine(who), nearHint(who, []string{systemOwner, sourceOwner, workflowOwner, "subject.manager", "subject.sponsor"}))
+			sc.fault(t.place, "nobody is "+oneLine(who), nearHint(who, approverRoles))
 		default:
 			sc.person(t, "approver")
 		}

@@ -51,6 +51,7 @@ func (c *compiler) system(s *systemShape) {
 	sys.Route = c.ownRoute(s.Route, s.place, s.noun(), s.Owner, s.Deputy)
 	sys.Settings, sys.Secrets = c.settings(&s.Settings, &s.Secrets)
 	sys.Bounds = c.bounds(s.Bounds, s.Owner)
+	sys.Approvals = c.approvalRules(s.Approvals)
 	if s.Unit.ok() && len(c.organisations) == 1 {
 		if _, ok := c.program.Organisation.Units[s.Unit.value]; !ok {
 			c.unknown("Unit", s.Unit, sortedKeys(c.program.Organisation.Units))
@@ -104,7 +105,7 @@ func (c *compiler) entitlement(s *entitlementShape) {
 		if len(all) > 0 {
 			c.fault(s.Name.place, "the document lists entitlements and names one beside them", "put it in the list")
 		}
-		one := entryShape{place: s.place, Name: s.Name, Title: s.Title, Sensitivity: s.Sensitivity, Owner: s.Owner, Deputy: s.Deputy}
+		one := entryShape{place: s.place, Name: s.Name, Title: s.Title, Sensitivity: s.Sensitivity, Owner: s.Owner, Deputy: s.Deputy, Request: s.Request}
 		if !s.Name.there() {
 			c.fault(s.place, "the entitlement has no name", "")
 		}
@@ -138,6 +139,7 @@ func (c *compiler) entitlement(s *entitlementShape) {
 		if !e.Sensitivity.ok() {
 			ent.Sensitivity = "" // not known: nothing more is said of it
 		}
+		ent.Request = c.requestable(e.Request)
 		if ent.Owner == "" {
 			ent.Owner, ent.Deputy = sys.Owner, sys.Deputy
 		}

@@ -31,6 +31,7 @@ func (c *compiler) workflow(s *workflowShape) {
 	c.person(d.Exceptions, "deputy for exceptions"+of)
 	c.deputy(d.Designated, s.Controls.Designated, "deputy of the designated control owner"+of, "designated")
 
+	c.requests(s, w)
 	src := c.program.Sources[w.Source]
 	if s.Occasion.Source.ok() && src == nil {
 		c.unknown("Source", s.Occasion.Source, sortedKeys(c.program.Sources))
@@ -50,7 +51,8 @@ func (c *compiler) workflow(s *workflowShape) {
 	}
 	scope.order(steps)
 	scope.fights(steps)
-	if len(steps) == 0 && !s.StepsOf.there() {
+	scope.birthrights(steps)
+	if len(steps) == 0 && !s.StepsOf.there() && !w.Requests {
 		c.fault(s.place, s.noun()+" has no steps", "say what should be true of the subject, or take the steps_of another workflow")
 	}
 	w.Leaver = len(w.Steps) > 0 && !slices.ContainsFunc(w.Steps, func(st Step) bool {
@@ -253,6 +255,11 @@ func (sc *scope) systemOwners() []string {
 	add := func(name onus.SystemName) {
 		if s := sc.program.Systems[name]; s != nil && s.Owner != "" {
 			out = append(out, s.Owner)
+		}
+	}
+	if sc.workflow.Requests {
+		for _, name := range sc.program.RequestableOn() {
+			add(name)
 		}
 	}
 	for _, st := range sc.workflow.Steps {

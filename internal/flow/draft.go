@@ -60,6 +60,7 @@ func Parse(files []File, opts ...Option) (*Draft, Faults) {
 			Systems:      map[onus.SystemName]*System{},
 			Entitlements: map[EntitlementKey]*Entitlement{},
 			Workflows:    map[onus.WorkflowName]*Workflow{},
+			Separations:  map[string]*Separation{},
 		},
 		connectors: maps.Clone(undoes),
 		broken:     map[string][]string{},
@@ -106,6 +107,7 @@ type compiler struct {
 	systems       []*systemShape
 	entitlements  []*entitlementShape
 	workflows     []*workflowShape
+	separations   []*separationShape
 	envs          map[onus.SourceName]*expr.Env
 	shapes        map[onus.WorkflowName]*workflowShape // by name, the first of each
 	homeless      []string                             // entitlements whose system is not known
@@ -117,7 +119,7 @@ func (c *compiler) report(f Fault) { c.faults = append(c.faults, f) }
 func (c *compiler) fault(at place, message, hint string) { c.report(at.fault(message, hint)) }
 
 // kinds are the kinds of document of a definition file.
-var kinds = []string{"Organisation", "Source", "System", "Entitlement", "Workflow"}
+var kinds = []string{"Organisation", "Source", "System", "Entitlement", "Workflow", "SeparationOfDuty"}
 
 func (c *compiler) decode(doc *document) {
 	d := &decoder{doc: doc, report: c.report, left: maxNodes}
@@ -132,6 +134,8 @@ func (c *compiler) decode(doc *document) {
 		c.entitlements = append(c.entitlements, readShape[entitlementShape](d))
 	case "Workflow":
 		c.workflows = append(c.workflows, readShape[workflowShape](d))
+	case "SeparationOfDuty":
+		c.separations = append(c.separations, readShape[separationShape](d))
 	default:
 		// Whatever it was meant to be, its name is not unknown.
 		for _, k := range kinds {

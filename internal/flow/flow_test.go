@@ -176,7 +176,9 @@ func show(b *strings.Builder, w *flow.Workflow) {
 		}
 		fmt.Fprintf(b, "\n    confirm %s expires %s reverse %s after %v uses %v continue %v\n", s.Confirm, s.Expires, s.Reverse, s.After, s.Uses, s.ContinueOnException)
 		if s.Approve != nil {
-			fmt.Fprintf(b, "    approve %v\n", *s.Approve)
+			for _, stage := range s.Approve.Stages() {
+				fmt.Fprintf(b, "    approve {%d %v %s}\n", stage.Need, stage.Of, stage.Within)
+			}
 		}
 		switch {
 		case s.Account != nil:

@@ -118,6 +118,11 @@ const (
 	sourceOwner   = "source.owner"
 	systemOwner   = "system.owner"
 	workflowOwner = "workflow.owner"
+
+	// And whom an approval may.
+	entitlementOwner = "entitlement.owner"
+	subjectManager   = "subject.manager"
+	subjectSponsor   = "subject.sponsor"
 )
 
 // minThen is how many further people rule 1 wants on an escalation path.

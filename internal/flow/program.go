@@ -22,6 +22,7 @@ type Program struct {
 	Systems      map[onus.SystemName]*System
 	Entitlements map[EntitlementKey]*Entitlement
 	Workflows    map[onus.WorkflowName]*Workflow
+	Separations  map[string]*Separation
 }
 
 // A File is one definition file.
@@ -43,6 +44,7 @@ type Organisation struct {
 	Signers       []Signer          // whose key is whose, in the order of the file
 	Zone          *time.Location    // whose midnight a date means; UTC unless said
 	Acceptance    time.Duration     // for how long an accepted duty stays accepted; 0: a year
+	Approvals     []ApprovalRule    // of every grant
 
 	Administrators []string // who run Onus itself, by mail; none of them decides about access
 	Auditors       []string // who see everything and change nothing, by mail
@@ -146,9 +148,10 @@ type System struct {
 	Provider  string
 	Vendor    string // who operates it, where that is not us
 	Route     onus.Route
-	Rate      float64     // requests a second over all processes; 0: no limit
-	Match     []MatchRule // account → identity, in order
-	Bounds    Bounds      // over all workflows
+	Rate      float64        // requests a second over all processes; 0: no limit
+	Match     []MatchRule    // account → identity, in order
+	Bounds    Bounds         // over all workflows
+	Approvals []ApprovalRule // of every grant on it
 }
 
 // EntitlementKey names an entitlement on a system.
@@ -163,7 +166,8 @@ type Entitlement struct {
 	Title       string
 	Sensitivity onus.Sensitivity
 	Owner       string
-	Deputy      string // the system's where the owner is
+	Deputy      string       // the system's where the owner is
+	Request     *Requestable // nil: nobody may ask for it
 }
 
 // A Workflow is a compiled workflow.
@@ -182,6 +186,7 @@ type Workflow struct {
 	Default    onus.Route
 	Steps      []Step
 	Leaver     bool // it only takes access away (every step revokes): rule 9 lets it go on
+	Requests   bool // it gives what people ask for, and has no steps of its own; Source is that of people
 }
 
 // Controls are the three control owners.

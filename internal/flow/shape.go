@@ -51,6 +51,7 @@ func Kinds() []KindShape {
 		{"System", shapeOf(reflect.TypeFor[systemShape](), nil)},
 		{"Entitlement", shapeOf(reflect.TypeFor[entitlementShape](), nil)},
 		{"Workflow", shapeOf(reflect.TypeFor[workflowShape](), nil)},
+		{"SeparationOfDuty", shapeOf(reflect.TypeFor[separationShape](), nil)},
 		{"Test", shapeOf(reflect.TypeFor[testShape](), nil)},
 	}
 }

@@ -17,6 +17,7 @@ type organisationShape struct {
 	Signers       text             `yaml:"signers" doc:"the file of the keys by which people act and sign, in the format of OpenSSH: mail address, public key; called allowed_signers"`
 	Zone          text             `yaml:"zone" doc:"whose midnight a date means, such as Europe/Berlin; UTC unless said"`
 	Acceptance    span             `yaml:"acceptance" doc:"for how long an accepted duty stays accepted, a year at most and unless said"`
+	Approvals     []approvalShape  `yaml:"approvals" doc:"who must say yes to a grant whichever workflow gives it, beside those whom its step asks"`
 
 	Administrators []text `yaml:"administrators" doc:"mail addresses of who run Onus itself: sign-ins, tokens, channels; none of them decides about access"`
 	Auditors       []text `yaml:"auditors" doc:"mail addresses of who see everything and change nothing"`
@@ -109,6 +110,7 @@ type systemShape struct {
 	Rate      decimal             `yaml:"rate" doc:"requests a second, over all processes"`
 	Match     []accountMatchShape `yaml:"match" want:"required" doc:"rules that find whose an account is, in order"`
 	Bounds    boundsShape         `yaml:"bounds" doc:"what all workflows together may do to it"`
+	Approvals []approvalShape     `yaml:"approvals" doc:"who must say yes to a grant on it, after those whom its step and the organisation ask"`
 }
 
 func (s systemShape) noun() string { return nounNamed("system", s.Name) }
@@ -132,6 +134,7 @@ type entitlementShape struct {
 	Sensitivity  text         `yaml:"sensitivity" enum:"low|elevated|critical" doc:"low, elevated or critical"`
 	Owner        text         `yaml:"owner" doc:"mail address of who decides about it; the system owner unless said"`
 	Deputy       text         `yaml:"deputy" doc:"mail address of who stands in for the owner"`
+	Request      requestShape `yaml:"request" doc:"who may ask for it, and who says yes; nobody may ask unless said"`
 	Entitlements []entryShape `yaml:"entitlements" doc:"several of one system"`
 }
 
@@ -144,6 +147,8 @@ type entryShape struct {
 	Sensitivity text `yaml:"sensitivity" want:"required" enum:"low|elevated|critical" doc:"low, elevated or critical"`
 	Owner       text `yaml:"owner" doc:"mail address of who decides about it; the system owner unless said"`
 	Deputy      text `yaml:"deputy" doc:"mail address of who stands in for the owner"`
+
+	Request requestShape `yaml:"request" doc:"who may ask for it, and who says yes; nobody may ask unless said"`
 }
 
 func (e entryShape) noun() string { return nounNamed("entitlement", e.Name) }

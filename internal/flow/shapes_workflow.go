@@ -48,8 +48,9 @@ func (deputiesShape) noun() string { return "deputies" }
 
 type occasionShape struct {
 	place
-	Source text       `yaml:"source" want:"required" doc:"whose records set the workflow off"`
-	When   expression `yaml:"when" want:"required" doc:"an expression over subject, before, change, now and people that is true when the workflow should run"`
+	Source  text       `yaml:"source" doc:"whose records set the workflow off"`
+	When    expression `yaml:"when" doc:"an expression over subject, before, change, now and people that is true when the workflow should run"`
+	Request flag       `yaml:"request" doc:"true, and nothing beside it: people's requests set it off, and it gives what they ask for"`
 }
 
 func (occasionShape) noun() string { return "the occasion" }
@@ -107,9 +108,24 @@ type withdrawShape struct {
 
 type approveShape struct {
 	place
+	Need   number       `yaml:"need" want:"required" doc:"how many must say yes"`
+	Of     []text       `yaml:"of" want:"required" doc:"system.owner, entitlement.owner, source.owner, workflow.owner, subject.manager, subject.sponsor or mail addresses"`
+	Within span         `yaml:"within" want:"required" doc:"how long they have; silence never approves"`
+	Then   []stageShape `yaml:"then" doc:"who is asked when they have said yes, one stage after the other"`
+}
+
+// stages gives every stage in order.
+func (s approveShape) stages() []stageShape {
+	return append([]stageShape{{place: s.place, Need: s.Need, Of: s.Of, Within: s.Within}}, s.Then...)
+}
+
+type stageShape struct {
+	place
 	Need   number `yaml:"need" want:"required" doc:"how many must say yes"`
-	Of     []text `yaml:"of" want:"required" doc:"system.owner, source.owner, workflow.owner, subject.manager, subject.sponsor or mail addresses"`
+	Of     []text `yaml:"of" want:"required" doc:"system.owner, entitlement.owner, source.owner, workflow.owner, subject.manager, subject.sponsor or mail addresses"`
 	Within span   `yaml:"within" want:"required" doc:"how long they have; silence never approves"`
 }
+
+func (stageShape) noun() string { return "the approval" }
 
 func (approveShape) noun() string { return "the approval" }

@@ -86,10 +86,10 @@ func updated(old, now onus.Occasion) onus.Occasion {
 }
 
 // waitingOf picks the occasions that still wait or were stopped, oldest first.
-// A person's order to undo is none of them: no record overtakes it.
+// What a person ordered or asked for is none of them: no record overtakes it.
 func waitingOf(all []onus.Occasion) []onus.Occasion {
 	waiting := slices.DeleteFunc(all, func(o onus.Occasion) bool {
-		return o.Kind == onus.Reversing || o.State != onus.Waiting && o.State != onus.Stopped
+		return o.Kind == onus.Reversing || o.Kind == onus.Requested || o.State != onus.Waiting && o.State != onus.Stopped
 	})
 	slices.SortStableFunc(waiting, func(a, b onus.Occasion) int { return a.At.Compare(b.At) })
 	return waiting

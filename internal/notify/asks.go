@@ -131,7 +131,7 @@ func (n *Notifier) approval(ctx context.Context, r store.Reader, m onus.Matter) 
 	if err != nil || !known || v.State != onus.ApprovalAsked {
 		return nil, err
 	}
-	b, err := engine.BallotOf(ctx, r, v, nil)
+	b, err := engine.BallotOf(ctx, r, v, n.Now(), nil)
 	if err != nil {
 		return nil, err
 	}

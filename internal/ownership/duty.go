@@ -179,6 +179,9 @@ func Units(p *flow.Program, wf *flow.Workflow) []string {
 
 // SystemsOf lists the systems that a workflow's steps may touch, each once.
 func SystemsOf(p *flow.Program, wf *flow.Workflow) []onus.SystemName {
+	if wf.Requests {
+		return p.RequestableOn()
+	}
 	names := map[onus.SystemName]bool{}
 	for _, s := range wf.Steps {
 		switch {

@@ -25,8 +25,13 @@ type Facts struct {
 	People   expr.People
 	// AccountNamed says who has that name on the system now; nil: nobody is known.
 	AccountNamed     func(onus.SystemName, string) (onus.Account, bool)
-	Manager, Sponsor string // resolved mail of the subject's manager and sponsor; "": unknown
+	Manager, Sponsor string          // resolved mail of the subject's manager and sponsor; "": unknown
 	Handovers        []onus.Handover // what somebody who leaves answered for
+	// Above and SponsorAbove are the managers of those two, who stand in for them.
+	Above, SponsorAbove string
+
+	Request *onus.Request    // of an occasion of that kind
+	Exempt  []onus.Exemption // of the subject, from rules of separation of duty
 }
 
 // A Refusal says why no plan can be made. It becomes an exception.

@@ -276,6 +276,9 @@ func (pl *planner) giving(s *flow.Step, verb onus.Verb, target onus.Target, m me
 	}
 	if verb == onus.EnsurePresent {
 		c.Expires, c.Until, c.Ends = s.Expires, m.until, m.ends
+		if pl.wf.Requests {
+			c.Until = pl.f.Request.Until
+		}
 	}
 	return c
 }

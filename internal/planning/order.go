@@ -20,9 +20,10 @@ const (
 type draft struct {
 	change  onus.PlannedChange
 	phase   phase
-	step    int  // in the workflow; -1: the step of an earlier plan
-	account bool // grants on the system wait for it
-	follows int  // the draft that must come first, counted from 1
+	step    int   // in the workflow; -1: the step of an earlier plan
+	account bool  // grants on the system wait for it
+	follows int   // the draft that must come first, counted from 1
+	last    []int // drafts that take away what it is kept apart from, counted from 1: it comes after them
 }
 
 func (pl *planner) draft(d draft) { pl.drafts = append(pl.drafts, d) }
@@ -45,7 +46,7 @@ func (pl *planner) seal(version int) onus.Plan {
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		x, y := &pl.drafts[a], &pl.drafts[b]
-		if by := cmp.Compare(x.phase, y.phase); by != 0 {
+		if by := cmp.Or(cmp.Compare(min(1, len(x.last)), min(1, len(y.last))), cmp.Compare(x.phase, y.phase)); by != 0 {
 			return by
 		}
 		if x.phase == giving {
@@ -72,7 +73,7 @@ func (pl *planner) seal(version int) onus.Plan {
 // waits says whether draft i must wait until draft k is confirmed.
 func (pl *planner) waits(i, k int) bool {
 	d, e := &pl.drafts[i], &pl.drafts[k]
-	if d.follows == k+1 {
+	if d.follows == k+1 || slices.Contains(d.last, k+1) {
 		return true
 	}
 	if d.step < 0 || e.step < 0 {

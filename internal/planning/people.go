@@ -1,65 +1,12 @@
 package planning
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow"
 )
-
-// approve fills in who must say yes to a change that gives access. What is
-// taken away waits for nobody.
-func (pl *planner) approve(c *onus.PlannedChange, s *flow.Step) *Refusal {
-	if s.Approve == nil || c.Verb.TakesAway() {
-		return nil
-	}
-	need := max(1, s.Approve.Need)
-	var of, missing []string
-	for _, role := range s.Approve.Of {
-		mail := pl.approver(role, c.Target)
-		switch {
-		case mail == "":
-			missing = append(missing, role+" is not known")
-		case strings.EqualFold(mail, pl.f.Identity.Mail):
-			missing = append(missing, role+" is the subject") // nobody approves their own access
-		case slices.ContainsFunc(of, func(m string) bool { return strings.EqualFold(m, mail) }):
-			missing = append(missing, role+" is "+mail+" again")
-		default:
-			of = append(of, mail)
-		}
-	}
-	if len(of) < need {
-		message := fmt.Sprintf("%s: step %s needs the approval of %d for %s, and %d can give it",
-			pl.f.who(), s.ID, need, Describe(*c), len(of))
-		if len(missing) > 0 {
-			message += ": " + strings.Join(missing, ", ")
-		}
-		return &Refusal{
-			Category: onus.MissingApprover, System: c.Target.System, Step: s.ID, Message: message,
-			Hint: "name who is missing in the record or the definitions, or let the step ask somebody else",
-		}
-	}
-	c.Approval = &onus.ApprovalNeed{Need: need, Of: of, Within: s.Approve.Within}
-	return nil
-}
-
-// approver gives the mail of whom a step asks, or "" if there is nobody.
-func (pl *planner) approver(role string, t onus.Target) string {
-	switch role {
-	case "subject.manager", "manager":
-		return pl.f.Manager
-	case "subject.sponsor", "sponsor":
-		return pl.f.Sponsor
-	case "entitlement.owner":
-		if e := pl.p.Entitlements[flow.EntitlementKey{System: t.System, Name: t.Entitlement}]; e != nil {
-			return e.Owner
-		}
-		return ""
-	}
-	return named(pl.p, pl.wf, role, t.System)
-}
 
 // named resolves a role of the definitions. What is no role is a mail address.
 func named(p *flow.Program, wf *flow.Workflow, role string, system onus.SystemName) string {

@@ -13,6 +13,9 @@ import (
 
 // Wants says whether the workflow is for this occasion.
 func Wants(wf *flow.Workflow, f Facts) (bool, error) {
+	if wf.Requests || f.Occasion.Kind == onus.Requested {
+		return wf.Requests && f.Occasion.Kind == onus.Requested, nil
+	}
 	if wf.Source != "" && f.Occasion.Source != "" && wf.Source != f.Occasion.Source {
 		return false, nil // its expressions know another source's attributes
 	}
@@ -47,6 +50,9 @@ func Wants(wf *flow.Workflow, f Facts) (bool, error) {
 // old access alive, and a grant that cannot be removed keeps no account open.
 func Plan(p *flow.Program, wf *flow.Workflow, version int, f Facts) (onus.Plan, *Refusal) {
 	pl := newPlanner(p, wf, f)
+	if f.Occasion.Kind == onus.Requested {
+		return pl.onRequest(version)
+	}
 	if r := pl.require(); r != nil {
 		return onus.Plan{}, r
 	}
@@ -59,6 +65,15 @@ func Plan(p *flow.Program, wf *flow.Workflow, version int, f Facts) (onus.Plan, 
 	}
 	pl.takeUnwanted(wants, withdraws)
 	pl.withdraw(withdraws)
+	return pl.judged(version)
+}
+
+// judged asks whoever must be asked about all that was drafted, and seals it.
+func (pl *planner) judged(version int) (onus.Plan, *Refusal) {
+	if r := pl.weigh(); r != nil {
+		return onus.Plan{}, r
+	}
+	pl.separate()
 	return pl.seal(version), nil
 }
 
@@ -81,7 +96,11 @@ func newPlanner(p *flow.Program, wf *flow.Workflow, f Facts) *planner {
 		Workflow: wf.Owner, Provisioning: wf.Controls.Provisioning,
 		Revocation: wf.Controls.Revocation, Exceptions: wf.Controls.Exceptions,
 	}
-	if s := p.Sources[cmp.Or(wf.Source, f.Occasion.Source)]; s != nil {
+	source := cmp.Or(wf.Source, f.Occasion.Source)
+	if wf.Requests {
+		source = cmp.Or(f.Occasion.Source, wf.Source)
+	}
+	if s := p.Sources[source]; s != nil {
 		pl.owners.Data = s.Owner
 	}
 	return pl
@@ -167,7 +186,7 @@ func (pl *planner) gone() bool {
 		return false
 	}
 	switch pl.f.Occasion.Kind {
-	case onus.Moved, onus.Changed, onus.DateArrived, onus.Reversing:
+	case onus.Moved, onus.Changed, onus.DateArrived, onus.Reversing, onus.Requested:
 		return true
 	case onus.Joined, onus.Returned, onus.Departed:
 		return false
@@ -176,9 +195,11 @@ func (pl *planner) gone() bool {
 	}
 }
 
-// family says whether the warrants of a workflow are this one's to keep or end.
+// family says whether the warrants of a workflow are this one's to keep or
+// end. Requests keep to themselves: what one gave, another neither prolongs
+// nor ends.
 func (pl *planner) family(w onus.WorkflowName) bool {
-	return w == pl.wf.Name || slices.Contains(pl.wf.Follows, w)
+	return !pl.wf.Requests && (w == pl.wf.Name || slices.Contains(pl.wf.Follows, w))
 }
 
 // barred says that what the step gives has run out for this subject, so that

@@ -28,6 +28,8 @@ func (pl *planner) because(s *flow.Step) string {
 		return "their record changed"
 	case onus.DateArrived:
 		return "a date of their record arrived"
+	case onus.Requested:
+		return pl.f.Request.Person + " asked for it: " + pl.f.Request.Reason
 	case onus.Reversing:
 		return "it undoes what was done before"
 	default:

@@ -205,15 +205,16 @@ func (rv *reverser) mayGive(c *onus.PlannedChange, g *grantNow) string {
 		if wf == nil {
 			continue
 		}
-		i := slices.IndexFunc(wf.Steps, func(s flow.Step) bool { return s.ID == w.Step })
-		if i < 0 {
+		as := *rv.pl
+		as.wf = wf
+		step, known := as.gave(w, c.Target)
+		if !known {
 			continue
 		}
 		asked = true
-		as := *rv.pl
-		as.wf = wf
 		was := c.Approval
-		if r := as.approve(c, &wf.Steps[i]); r != nil {
+		c.Approval = nil
+		if r := as.approve(c, &step); r != nil {
 			return r.Message
 		}
 		if was != nil && (c.Approval == nil || was.Need > c.Approval.Need) {
@@ -229,6 +230,19 @@ func (rv *reverser) mayGive(c *onus.PlannedChange, g *grantNow) string {
 	}
 	c.Approval = &onus.ApprovalNeed{Need: 1, Of: []string{c.Owners.System}, Within: approveWithin}
 	return ""
+}
+
+// gave finds the step of today that gives what a warrant is for.
+func (pl *planner) gave(w onus.Warrant, t onus.Target) (flow.Step, bool) {
+	if pl.wf.Requests {
+		step, r := pl.requestStep(w.Step, onus.Wanted{System: t.System, Entitlement: t.Entitlement})
+		return step, r == nil
+	}
+	i := slices.IndexFunc(pl.wf.Steps, func(s flow.Step) bool { return s.ID == w.Step })
+	if i < 0 {
+		return flow.Step{}, false
+	}
+	return pl.wf.Steps[i], true
 }
 
 // seal orders the drafts and says what waits for what.

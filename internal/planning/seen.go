@@ -63,7 +63,16 @@ func (w *witness) digest(f *Facts) onus.Digest {
 	defer buffers.Put(c)
 	i, o := &f.Identity, &f.Occasion
 	c.text(string(i.ID), string(i.Kind), string(i.State), string(i.Source), i.Key, i.Login, i.Name, i.Mail, i.Starts, f.Manager, f.Sponsor)
+	c.text(f.Above, f.SponsorAbove)
 	c.attributes(i.Attributes)
+	if req := f.Request; req != nil {
+		c.text(req.ID, string(req.State))
+	}
+	for _, x := range f.Exempt {
+		if f.Now.Before(x.Until) {
+			c.text(x.ID)
+		}
+	}
 	c.text(string(o.Kind), string(o.Source), o.Key)
 	c.attributes(o.Before)
 	c.attributes(o.After)

@@ -102,7 +102,20 @@ func approval(c *onus.PlannedChange) string {
 	if c.Approval == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d of %s", c.Approval.Need, strings.Join(c.Approval.Of, ", "))
+	return Asks(c.Approval)
+}
+
+// Asks says whom a need asks: "1 of ana@acme.example, then 2 of …".
+func Asks(n *onus.ApprovalNeed) string {
+	var parts []string
+	for _, s := range n.Stages() {
+		part := fmt.Sprintf("%d of %s", s.Need, strings.Join(s.Of, ", "))
+		if s.Separation != "" {
+			part += " (an exception to rule " + s.Separation + ")"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ", then ")
 }
 
 func refs(c *onus.PlannedChange) string {

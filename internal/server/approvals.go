@@ -76,7 +76,7 @@ func (b *Books) Approvals(ctx context.Context, all bool) ([]Asked, error) {
 		}
 		list = make([]Asked, 0, len(found))
 		for _, a := range found {
-			of, _, err := asked(ctx, r, a)
+			of, _, err := asked(ctx, r, a, b.now())
 			if err != nil {
 				return err
 			}
@@ -93,9 +93,9 @@ func (b *Books) Approvals(ctx context.Context, all bool) ([]Asked, error) {
 	return list, err
 }
 
-func asked(ctx context.Context, r store.Reader, a onus.Approval) (Asked, planning.Ballot, error) {
+func asked(ctx context.Context, r store.Reader, a onus.Approval, now time.Time) (Asked, planning.Ballot, error) {
 	of := Asked{Approval: a, Subject: called(ctx, r, a.Identity), What: []string{}}
-	ballot, err := engine.BallotOf(ctx, r, a, nil)
+	ballot, err := engine.BallotOf(ctx, r, a, now, nil)
 	if err != nil {
 		return of, ballot, err
 	}
@@ -123,7 +123,7 @@ func (b *Books) Approval(ctx context.Context, id string, who func(flow.Organisat
 			return err
 		}
 		var ballot planning.Ballot
-		if w.Asked, ballot, err = asked(ctx, r, a); err != nil {
+		if w.Asked, ballot, err = asked(ctx, r, a, b.now()); err != nil {
 			return err
 		}
 		plan, err := store.Plans.Get(ctx, r, string(a.Plan))

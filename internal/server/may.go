@@ -189,11 +189,11 @@ func (b *bearings) approval(ctx context.Context, t *authority.Thing) error {
 	if err != nil {
 		return err
 	}
-	ballot, err := engine.BallotOf(ctx, b.r, a, nil)
+	ballot, err := engine.BallotOf(ctx, b.r, a, b.s.Now(), nil)
 	if err != nil {
 		return err
 	}
-	t.ID, t.Asked, t.Requesters = a.ID, ballot.Everybody(), ballot.Authors
+	t.ID, t.Asked, t.Requesters = a.ID, slices.Concat(ballot.Everybody(), ballot.Delegates()), ballot.Authors
 	return b.run(ctx, t, a.Run)
 }
 

@@ -275,6 +275,29 @@ var (
 		Keys:    func(v onus.Absence) []Key { return []Key{{"person", string(v.Person)}} },
 		Subject: func(v onus.Absence) string { return string(v.Person) },
 	}
+	Delegations = Kind[onus.Delegation]{
+		Name: "delegation", ID: func(v onus.Delegation) string { return v.ID },
+		Keys: func(v onus.Delegation) []Key {
+			keys := []Key{{"giver", string(v.Giver)}, {"taker", string(v.Taker)}}
+			if v.Ended.IsZero() {
+				keys = append(keys, Key{"until", Stamp(v.Until)})
+			}
+			return keys
+		},
+		Subject: func(v onus.Delegation) string { return string(v.Giver) },
+	}
+	Requests = Kind[onus.Request]{
+		Name: "request", ID: func(v onus.Request) string { return v.ID },
+		Keys: func(v onus.Request) []Key {
+			return []Key{{"identity", string(v.For)}, {"who", string(v.Who)}, {"at", Stamp(v.At)}}
+		},
+		Subject: func(v onus.Request) string { return string(v.For) },
+	}
+	Exemptions = Kind[onus.Exemption]{
+		Name: "exemption", ID: func(v onus.Exemption) string { return v.ID },
+		Keys:    func(v onus.Exemption) []Key { return []Key{{"identity", string(v.Identity)}, {"rule", v.Rule}} },
+		Subject: func(v onus.Exemption) string { return string(v.Identity) },
+	}
 	WorkflowVersions = Kind[WorkflowVersion]{
 		Name: "workflow", ID: func(v WorkflowVersion) string { return string(v.Name) },
 	}
@@ -293,6 +316,7 @@ var kinds = map[string]interface {
 	DefinitionSets.Name: DefinitionSets, Reversals.Name: Reversals, Erasures.Name: Erasures, Epochs.Name: Epochs,
 	Acceptances.Name: Acceptances, Successions.Name: Successions, Absences.Name: Absences,
 	Notices.Name: Notices, Followers.Name: Followers,
+	Delegations.Name: Delegations, Requests.Name: Requests, Exemptions.Name: Exemptions,
 }
 
 // RecordID is the id of a source's record.
