@@ -97,7 +97,7 @@ var house = []room{
 		"internal/witness " +
 		"internal/publish "},
 
-	{"internal/httpapi", "onus ledger internal/flow internal/engine internal/attribution internal/trail internal/authority internal/server"},
+	{"internal/httpapi", "onus ledger internal/durable internal/flow internal/engine internal/attribution internal/trail internal/authority internal/server"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},

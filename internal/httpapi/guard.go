@@ -23,6 +23,7 @@ type contextKey int
 const (
 	callerKey contextKey = iota
 	requestKey
+	closingKey
 )
 
 // callerOf is whom the request is from.
