@@ -37,13 +37,12 @@ func BenchmarkImport(b *testing.B) {
 			b.Fatalf("held %v, %d joined, %d bad", out.Held, out.Joined, out.Bad)
 		}
 		taken := time.Since(began)
+		b.ReportMetric(peak(b), "MiB-taken")
 		planned, err := w.eng.Simulate(b.Context(), w.roster)
 		w.must(err)
 		changes := 0
 		for _, s := range planned {
-			for _, plan := range s.Plans {
-				changes += len(plan.Changes)
-			}
+			changes += s.Plans.Changes()
 		}
 		if changes < (people-4)*9 { // the owners have what they get
 			b.Fatalf("%d changes planned", changes)

@@ -61,9 +61,9 @@ func (e *env) tell(rep server.Report) {
 		case p.Waits:
 			fmt.Fprintf(e.out, "%s v%d: gives nothing, as nobody stands as %s\n", p.Workflow, p.Version, strings.Join(p.Lacking, ", "))
 		case len(p.Past) > 0:
-			fmt.Fprintf(e.out, "%s v%d: %s held: %s\n", p.Workflow, p.Version, counted(len(p.Plans), "plan"), strings.Join(p.Past, "; "))
+			fmt.Fprintf(e.out, "%s v%d: %s held: %s\n", p.Workflow, p.Version, counted(p.Plans.Len(), "plan"), strings.Join(p.Past, "; "))
 		default:
-			fmt.Fprintf(e.out, "%s v%d: %s, %d could not be planned\n", p.Workflow, p.Version, counted(len(p.Plans), "plan"), len(p.Refused))
+			fmt.Fprintf(e.out, "%s v%d: %s, %d could not be planned\n", p.Workflow, p.Version, counted(p.Plans.Len(), "plan"), len(p.Refused))
 		}
 	}
 	for _, state := range rep.Runs {

@@ -78,17 +78,13 @@ func (d *Demo) outcome(rep server.Report) {
 			r.Read.Source, r.Read.Rows, r.Joined, r.Moved, r.Left, r.Returned, r.Changed, r.Bad)
 	}
 	for _, p := range rep.Planned {
-		changes := 0
-		for _, plan := range p.Plans {
-			changes += len(plan.Changes)
-		}
 		switch {
 		case p.Waits:
 			d.say("  %-11s v%d gives nothing: nobody stands as %s", p.Workflow, p.Version, strings.Join(p.Lacking, ", "))
 		case len(p.Past) > 0:
-			d.say("  %-11s v%d %d plans held: %s", p.Workflow, p.Version, len(p.Plans), strings.Join(p.Past, "; "))
+			d.say("  %-11s v%d %d plans held: %s", p.Workflow, p.Version, p.Plans.Len(), strings.Join(p.Past, "; "))
 		default:
-			d.say("  %-11s v%d %d plans with %d changes, %d cannot be planned", p.Workflow, p.Version, len(p.Plans), changes, len(p.Refused))
+			d.say("  %-11s v%d %d plans with %d changes, %d cannot be planned", p.Workflow, p.Version, p.Plans.Len(), p.Plans.Changes(), len(p.Refused))
 		}
 	}
 	for _, r := range rep.Runs {

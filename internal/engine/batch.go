@@ -17,22 +17,10 @@ import (
 	"github.com/onus-id/onus/ledger"
 )
 
-// planned is one occasion with the plan that it warrants.
-type planned struct {
-	occasion onus.Occasion
-	cause    string // the event that left the occasion as it was read
-	plan     onus.Plan
-	settles  bool // no further workflow wants the occasion
+// expires says whether the batch ends what had its time.
+func (p *pile) expires() bool {
+	return len(p.plans) > 0 && strings.HasPrefix(p.plans[0].occasion, expiry)
 }
-
-// run gives the ID of a plan's run. It comes from what made it, so that a
-// plan committed before a crash is met again instead of doubled.
-func (p planned) run() onus.RunID {
-	return onus.RunID(onus.ID("run", p.occasion.ID, p.cause, string(p.plan.Workflow), string(p.plan.Digest)))
-}
-
-// expires says whether the plan ends what had its time.
-func (p planned) expires() bool { return strings.HasPrefix(p.occasion.ID, expiry) }
 
 // expiry begins the occasion of a run that a warrant's end sets off.
 const expiry = "expiry/"
@@ -44,23 +32,19 @@ const commitChunk = SegmentRuns
 // release measures a batch whole, before its first change, and commits it:
 // its runs ready, or held for the guard's owner when it is past a bound
 // (rule 8). It gives the batch.
-func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, plans []planned, roster Roster) (onus.Batch, error) {
-	all := make([]onus.Plan, len(plans))
-	for i, p := range plans {
-		all[i] = p.plan
-	}
-	digests := make([]string, 0, len(all)+1)
-	digests = append(digests, string(wf.Name))
-	for _, p := range plans {
-		digests = append(digests, string(p.plan.Digest), p.cause)
+func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, p *pile, roster Roster) (onus.Batch, error) {
+	made := make([]string, 0, 2*p.len()+1)
+	made = append(made, string(wf.Name))
+	for i := range p.plans {
+		made = append(made, string(p.plans[i].plan.Digest), p.plans[i].cause)
 	}
 	b := onus.Batch{
-		ID: onus.ID("bat", digests...), Workflow: wf.Name, Version: version,
-		State: onus.BatchReleased, At: e.Now().UTC(), Runs: len(plans),
+		ID: onus.ID("bat", made...), Workflow: wf.Name, Version: version,
+		State: onus.BatchReleased, At: e.Now().UTC(), Runs: p.len(),
 	}
 	var owner string
 	err := e.Store.View(ctx, func(r store.Reader) (err error) {
-		b.Past, owner, err = e.past(ctx, r, wf, b.At, plans)
+		b.Past, owner, err = e.past(ctx, r, wf, b.At, &p.measured, p.expires())
 		return err
 	})
 	if err != nil {
@@ -71,15 +55,18 @@ func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, pl
 	}
 	// The batch's measure grows with what is committed of it, so that a crash
 	// between chunks leaves the window's sum true.
-	for done := 0; done < len(plans); done += commitChunk {
-		chunk := plans[done:min(done+commitChunk, len(plans))]
-		part, partSystems := planning.Measure(all[done : done+len(chunk)]...)
-		b.Measure = b.Measure.Add(part)
-		b.Systems = addMeasures(b.Systems, partSystems)
-		if err := e.commitPlans(ctx, wf, b, chunk, owner, roster); err != nil {
+	done := 0
+	for c, err := range p.chunks() {
+		if err != nil {
 			return b, err
 		}
-		e.Progress("%s: %d of %d plans committed", wf.Name, done+len(chunk), len(plans))
+		b.Measure = b.Measure.Add(c.whole)
+		b.Systems = addMeasures(b.Systems, c.systems)
+		if err := e.commitPlans(ctx, wf, b, c.plans, owner, roster); err != nil {
+			return b, err
+		}
+		done += len(c.plans)
+		e.Progress("%s: %d of %d plans committed", wf.Name, done, p.len())
 	}
 	return b, nil
 }
@@ -95,14 +82,11 @@ func addMeasures(a, b map[onus.SystemName]onus.Measure) map[onus.SystemName]onus
 
 // past gives the bounds that a batch would break, in words, with the person
 // who is asked.
-func (e *Engine) past(ctx context.Context, r store.Reader, wf *flow.Workflow, now time.Time, plans []planned) ([]string, string, error) {
-	all := make([]onus.Plan, len(plans))
-	for i, p := range plans {
-		all[i] = p.plan
-	}
-	whole, systems := planning.Measure(all...)
+func (e *Engine) past(
+	ctx context.Context, r store.Reader, wf *flow.Workflow, now time.Time, batch *planning.Meter, expires bool,
+) ([]string, string, error) {
 	bounds := func(b flow.Bounds) flow.Bounds {
-		if len(plans) > 0 && plans[0].expires() {
+		if expires {
 			return flow.Bounds{Removals: b.Removals} // the one that is about taking away
 		}
 		return b
@@ -115,7 +99,7 @@ func (e *Engine) past(ctx context.Context, r store.Reader, wf *flow.Workflow, no
 			return sum
 		}
 	}
-	past := planning.Past(bounds(wf.Bounds), whole, earlier(func(b *onus.Batch) onus.Measure {
+	past := planning.Past(bounds(wf.Bounds), batch.Whole, earlier(func(b *onus.Batch) onus.Measure {
 		if b.Workflow != wf.Name {
 			return onus.Measure{}
 		}
@@ -142,15 +126,15 @@ func (e *Engine) past(ctx context.Context, r store.Reader, wf *flow.Workflow, no
 			}
 			return b.Measure
 		}
-		add("because of "+string(src.Name), planning.Past(bounds(src.Bounds), whole, earlier(of)), src.Bounds.Owner)
+		add("because of "+string(src.Name), planning.Past(bounds(src.Bounds), batch.Whole, earlier(of)), src.Bounds.Owner)
 	}
-	for _, name := range slices.Sorted(maps.Keys(systems)) {
+	for _, name := range slices.Sorted(maps.Keys(batch.Systems)) {
 		sys := e.Program.Systems[name]
 		if sys == nil {
 			continue
 		}
 		of := func(b *onus.Batch) onus.Measure { return b.Systems[name] }
-		add("on "+string(name), planning.Past(bounds(sys.Bounds), systems[name], earlier(of)), sys.Bounds.Owner)
+		add("on "+string(name), planning.Past(bounds(sys.Bounds), batch.Systems[name], earlier(of)), sys.Bounds.Owner)
 	}
 	if owner == "" {
 		owner = wf.Controls.Exceptions
@@ -230,7 +214,7 @@ func (e *Engine) openGuard(ctx context.Context, tx store.Tx, wf *flow.Workflow, 
 func (e *Engine) commitPlan(ctx context.Context, tx store.Tx, at string, b onus.Batch, p planned) (onus.Run, error) {
 	run := onus.Run{
 		ID: p.run(), State: onus.RunReady, Batch: b.ID, Occasion: p.plan.Occasion, Identity: p.plan.Identity, Workflow: p.plan.Workflow,
-		Version: p.plan.Version, Plan: p.plan.Digest, Changes: len(p.plan.Changes), Began: tx.Now(),
+		Version: p.plan.Version, Plan: p.plan.Digest, Changes: p.changes, Began: tx.Now(),
 	}
 	if b.State == onus.BatchHeld {
 		run.State, run.Reason = onus.RunHeld, "its batch is past a bound"
@@ -241,7 +225,7 @@ func (e *Engine) commitPlan(ctx context.Context, tx store.Tx, at string, b onus.
 	owner := e.people.id(ctx, tx, p.plan.Owners.Workflow)
 	cause := p.cause
 	if p.settles {
-		o, row, err := store.Occasions.GetRow(ctx, tx, p.occasion.ID)
+		o, row, err := store.Occasions.GetRow(ctx, tx, p.occasion)
 		if err != nil {
 			return run, err
 		}
@@ -259,10 +243,10 @@ func (e *Engine) commitPlan(ctx context.Context, tx store.Tx, at string, b onus.
 		}
 		cause = ev.ID
 	}
-	pe, err := store.Plans.Put(ctx, tx, ledger.Event{
+	pe, err := store.Plans.PutBody(ctx, tx, ledger.Event{
 		Type: ledger.PlanMade, Actor: string(onus.Engine), Owner: owner, Cause: cause, Workflow: at,
 		Inputs: []string{string(p.plan.Facts), string(p.plan.Program)}, Notes: map[string]string{"digest": string(p.plan.Digest)},
-	}, p.plan)
+	}, p.plan, p.body)
 	if err != nil {
 		return run, err
 	}

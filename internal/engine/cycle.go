@@ -23,7 +23,7 @@ var errMoved = errors.New("the state moved on meanwhile")
 type Simulation struct {
 	Workflow onus.WorkflowName
 	Version  int
-	Plans    []onus.Plan
+	Plans    Plans
 	Past     []string // bounds that would hold the batch
 	Owner    string   // who would be asked
 	Refused  []Refused
@@ -66,10 +66,7 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 			}
 		}
 		s := w.simulation()
-		for _, part := range [][]planned{w.plans, w.expiries} {
-			if len(part) == 0 {
-				continue
-			}
+		for _, part := range w.piles() {
 			b, err := e.release(ctx, w.wf, w.version, part, roster)
 			if err != nil && !errors.Is(err, errMoved) {
 				return done, err
@@ -93,9 +90,9 @@ func (e *Engine) Simulate(ctx context.Context, roster Roster) ([]Simulation, err
 	var all []Simulation
 	for _, w := range work.batches {
 		s := w.simulation()
-		for _, part := range [][]planned{w.plans, w.expiries} {
+		for _, part := range w.piles() {
 			err := e.Store.View(ctx, func(r store.Reader) error {
-				past, owner, err := e.past(ctx, r, w.wf, e.Now(), part)
+				past, owner, err := e.past(ctx, r, w.wf, e.Now(), &part.measured, part.expires())
 				if len(past) > 0 {
 					s.Past, s.Owner = append(s.Past, past...), owner
 				}
@@ -113,7 +110,7 @@ func (e *Engine) Simulate(ctx context.Context, roster Roster) ([]Simulation, err
 // survey is one look at everything that waits.
 type survey struct {
 	batches  []*workload
-	unwanted []waiting
+	unwanted []unwanted
 	taken    map[onus.IdentityID]bool // whose runs this survey plans: no ground to plan a reversal on
 	underWay bool                     // runs are going that nobody has to act on
 	lacking  map[string]lack          // by duty that nobody stands for
@@ -125,16 +122,24 @@ type waiting struct {
 	event    string
 }
 
+// unwanted is an occasion that no workflow wants.
+type unwanted struct{ occasion, event string }
+
 type workload struct {
 	wf      *flow.Workflow
 	version int
-	plans   []planned
+	plans   pile
 	refused []refusedAt
 	// Plans that end what had its time. They only take: no owner and no guard
 	// on what is given keeps them (rule 9).
-	expiries []planned
+	expiries pile
 	unowned  []ownership.Standing // duties that nobody stands for
 	lacking  []string             // the same in words
+}
+
+// piles are the batches of a workload, of those that there are.
+func (w *workload) piles() []*pile {
+	return slices.DeleteFunc([]*pile{&w.plans, &w.expiries}, func(p *pile) bool { return p.len() == 0 })
 }
 
 type refusedAt struct {
@@ -148,10 +153,7 @@ type refusedAt struct {
 func (w *workload) waits() bool { return len(w.lacking) > 0 && !w.wf.Leaver }
 
 func (w *workload) simulation() Simulation {
-	s := Simulation{Workflow: w.wf.Name, Version: w.version, Lacking: w.lacking, Waits: w.waits()}
-	for _, p := range slices.Concat(w.plans, w.expiries) {
-		s.Plans = append(s.Plans, p.plan)
-	}
+	s := Simulation{Workflow: w.wf.Name, Version: w.version, Plans: Plans{w.piles()}, Lacking: w.lacking, Waits: w.waits()}
 	for _, r := range w.refused {
 		s.Refused = append(s.Refused, Refused{Occasion: r.occasion, Refusal: r.refusal})
 	}
@@ -201,7 +203,7 @@ func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
 			return err
 		}
 		out.lacking = out.charge.lacking(out.batches)
-		out.batches = slices.DeleteFunc(out.batches, func(w *workload) bool { return len(w.plans)+len(w.refused)+len(w.expiries) == 0 && !w.waits() })
+		out.batches = slices.DeleteFunc(out.batches, func(w *workload) bool { return len(w.piles())+len(w.refused) == 0 && !w.waits() })
 		return nil
 	})
 	return out, err
@@ -209,7 +211,7 @@ func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
 
 // planOccasion puts one occasion to every workflow of its source.
 func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row, out *survey) error {
-	o, err := store.Occasions.Get(ctx, r, row.ID)
+	o, err := store.Occasions.Of(row)
 	if err != nil {
 		return err
 	}
@@ -276,7 +278,7 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 		}
 	}
 	for i, t := range takes {
-		p := planned{occasion: o, cause: row.Event, plan: t.plan, settles: !held && i == len(takes)-1}
+		p := planned{occasion: o.ID, cause: row.Event, plan: t.plan, settles: !held && i == len(takes)-1}
 		if !p.settles { // it may have been committed before a crash, or before somebody was missing
 			if _, known, err := store.Runs.Lookup(ctx, r, string(p.run())); err != nil {
 				return err
@@ -284,10 +286,11 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 				continue
 			}
 		}
-		t.by.plans, out.taken[o.Identity] = append(t.by.plans, p), true
+		t.by.plans.add(p)
+		out.taken[o.Identity] = true
 	}
 	if o.State == onus.Waiting && len(takes) == 0 && !held && (wanted || !mayBeWantedLater(o, f.Identity)) {
-		out.unwanted = append(out.unwanted, at)
+		out.unwanted = append(out.unwanted, unwanted{o.ID, row.Event})
 	}
 	return nil
 }
@@ -327,7 +330,7 @@ func (e *Engine) planExpiries(ctx context.Context, r store.Reader, at inCharge, 
 			if err != nil {
 				return err
 			}
-			p := planned{occasion: o, cause: row.Event, plan: planning.Expire(at.program, w.wf, w.version, f)}
+			p := planned{occasion: o.ID, cause: row.Event, plan: planning.Expire(at.program, w.wf, w.version, f)}
 			if len(p.plan.Changes) == 0 {
 				continue
 			}
@@ -335,7 +338,7 @@ func (e *Engine) planExpiries(ctx context.Context, r store.Reader, at inCharge, 
 			if _, known, err := store.Runs.Lookup(ctx, r, string(p.run())); err != nil {
 				return err
 			} else if !known {
-				w.expiries = append(w.expiries, p)
+				w.expiries.add(p)
 			}
 		}
 	}
@@ -373,11 +376,11 @@ func (e *Engine) stopOccasion(ctx context.Context, wf *flow.Workflow, r refusedA
 }
 
 // settleUnwanted records the occasions that no workflow wants.
-func (e *Engine) settleUnwanted(ctx context.Context, all []waiting) error {
+func (e *Engine) settleUnwanted(ctx context.Context, all []unwanted) error {
 	for chunk := range slices.Chunk(all, 500) {
 		err := e.Store.Update(ctx, func(tx store.Tx) error {
 			for _, w := range chunk {
-				o, row, err := store.Occasions.GetRow(ctx, tx, w.occasion.ID)
+				o, row, err := store.Occasions.GetRow(ctx, tx, w.occasion)
 				if err != nil {
 					return err
 				}

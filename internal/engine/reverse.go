@@ -64,7 +64,7 @@ func (e *Engine) PreviewReversal(ctx context.Context, roster Roster, scope onus.
 		if err != nil {
 			return err
 		}
-		byWorkflow := map[*flow.Workflow][]planned{}
+		byWorkflow := map[*flow.Workflow]*planning.Meter{}
 		for _, id := range slices.Sorted(maps.Keys(undo)) {
 			o := onus.Occasion{ID: reversing + "preview", Kind: onus.Reversing, Identity: id, Undo: undo[id]}
 			u, err := e.undo(ctx, r, o, at, cmp.Or(why, "a preview"), "")
@@ -73,10 +73,13 @@ func (e *Engine) PreviewReversal(ctx context.Context, roster Roster, scope onus.
 			}
 			plan, fates := planning.Reverse(at.program, u.wf, versionOf(versions, u), u.of)
 			all.Of = append(all.Of, Undone{Identity: id, Plan: plan, Fates: fates})
-			byWorkflow[u.wf] = append(byWorkflow[u.wf], planned{occasion: o, plan: plan})
+			if byWorkflow[u.wf] == nil {
+				byWorkflow[u.wf] = &planning.Meter{}
+			}
+			byWorkflow[u.wf].Add(&plan)
 		}
-		for wf, plans := range byWorkflow {
-			past, owner, err := e.past(ctx, r, wf, e.Now(), plans)
+		for wf, batch := range byWorkflow {
+			past, owner, err := e.past(ctx, r, wf, e.Now(), batch, false)
 			if err != nil {
 				return err
 			}
@@ -320,12 +323,12 @@ func (e *Engine) planReversal(ctx context.Context, r store.Reader, at waiting, o
 	if asks && o.State != onus.Stopped {
 		w.refused = append(w.refused, refusedAt{at, question(u.of.Facts.Identity, fates), u.of.Facts})
 	}
-	p := planned{occasion: o, cause: at.event, plan: plan, settles: !asks}
 	switch {
 	case len(plan.Changes) == 0 && !asks:
-		out.unwanted = append(out.unwanted, at)
+		out.unwanted = append(out.unwanted, unwanted{o.ID, at.event})
 	case len(plan.Changes) > 0:
-		w.plans, out.taken[o.Identity] = append(w.plans, p), true
+		w.plans.add(planned{occasion: o.ID, cause: at.event, plan: plan, settles: !asks})
+		out.taken[o.Identity] = true
 	}
 	return nil
 }

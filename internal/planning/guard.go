@@ -8,39 +8,62 @@ import (
 	"github.com/onus-id/onus/internal/flow"
 )
 
-// Measure adds up what plans would do: in all, and on each system. What only
-// moves our record counts for nothing.
+// Measure adds up what plans would do: in all, and on each system.
 func Measure(plans ...onus.Plan) (onus.Measure, map[onus.SystemName]onus.Measure) {
-	type touched struct {
-		system   onus.SystemName
-		identity onus.IdentityID
+	m := Meter{Systems: map[onus.SystemName]onus.Measure{}}
+	for i := range plans {
+		m.Add(&plans[i])
 	}
-	subjects := map[touched]bool{}
-	systems := map[onus.SystemName]onus.Measure{}
-	var all onus.Measure
-	for _, p := range plans {
-		for i := range p.Changes {
-			c := &p.Changes[i]
-			if c.WarrantOnly {
-				continue
-			}
-			m := onus.Measure{Changes: 1, Weight: c.Sensitivity.Weight()}
-			if c.Verb.TakesAway() {
-				m.Removals = 1
-			}
-			all = all.Add(m)
-			if key := (touched{identity: p.Identity}); !subjects[key] {
-				subjects[key] = true
-				all.Subjects++
-			}
-			if key := (touched{c.Target.System, p.Identity}); !subjects[key] {
-				subjects[key] = true
-				m.Subjects = 1
-			}
-			systems[c.Target.System] = systems[c.Target.System].Add(m)
+	return m.Whole, m.Systems
+}
+
+// A Meter adds up what plans would do as they come. What only moves our
+// record counts for nothing.
+type Meter struct {
+	Whole   onus.Measure
+	Systems map[onus.SystemName]onus.Measure
+	seen    map[touched]bool
+}
+
+// touched says that something of an identity was touched: on a system, or
+// ("") at all.
+type touched struct {
+	system   onus.SystemName
+	identity onus.IdentityID
+}
+
+// Add adds what one plan would do.
+func (m *Meter) Add(p *onus.Plan) {
+	if m.seen == nil {
+		m.seen = map[touched]bool{}
+	}
+	if m.Systems == nil {
+		m.Systems = map[onus.SystemName]onus.Measure{}
+	}
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		if c.WarrantOnly {
+			continue
 		}
+		one := onus.Measure{Changes: 1, Weight: c.Sensitivity.Weight()}
+		if c.Verb.TakesAway() {
+			one.Removals = 1
+		}
+		whole := one
+		whole.Subjects = m.first(touched{identity: p.Identity})
+		one.Subjects = m.first(touched{c.Target.System, p.Identity})
+		m.Whole = m.Whole.Add(whole)
+		m.Systems[c.Target.System] = m.Systems[c.Target.System].Add(one)
 	}
-	return all, systems
+}
+
+// first gives 1 the first time that it is asked, and 0 from then on.
+func (m *Meter) first(t touched) int {
+	if m.seen[t] {
+		return 0
+	}
+	m.seen[t] = true
+	return 1
 }
 
 // Past gives the bounds that a batch would pass, in words: "41 subjects in

@@ -145,7 +145,7 @@ func (s *Server) planTheRest(ctx context.Context, rep *Report) error {
 		if err != nil {
 			return err
 		}
-		more.Planned = slices.DeleteFunc(more.Planned, func(p engine.Simulation) bool { return len(p.Plans)+len(p.Refused) == 0 })
+		more.Planned = slices.DeleteFunc(more.Planned, func(p engine.Simulation) bool { return p.Plans.Len()+len(p.Refused) == 0 })
 		if len(more.Planned) == 0 {
 			return nil
 		}

@@ -80,7 +80,11 @@ func (s *Server) PlanView(ctx context.Context) (PlanView, error) {
 	err = s.store.View(ctx, func(r store.Reader) error {
 		v = PlanView{}
 		for _, sim := range all {
-			v.Workflows = append(v.Workflows, s.workflowView(ctx, r, sim, &v))
+			w, err := s.workflowView(ctx, r, sim, &v)
+			if err != nil {
+				return err
+			}
+			v.Workflows = append(v.Workflows, w)
 		}
 		return nil
 	})
@@ -91,7 +95,7 @@ func (s *Server) PlanView(ctx context.Context) (PlanView, error) {
 	return v, err
 }
 
-func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Simulation, sum *PlanView) WorkflowView {
+func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Simulation, sum *PlanView) (WorkflowView, error) {
 	w := WorkflowView{Workflow: sim.Workflow, Version: sim.Version, Held: sim.Past, HeldFor: sim.Owner, Plans: []PlanOf{}}
 	if sim.Waits {
 		w.Held = append(w.Held, "nobody stands for: "+strings.Join(sim.Lacking, ", "))
@@ -99,8 +103,12 @@ func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Si
 			w.HeldFor = heads[0]
 		}
 	}
-	w.Measure, _ = planning.Measure(sim.Plans...)
-	for _, p := range sim.Plans {
+	var batch planning.Meter
+	for p, err := range sim.Plans.All() {
+		if err != nil {
+			return w, err
+		}
+		batch.Add(&p)
 		of := PlanOf{Identity: called(ctx, r, p.Identity), Digest: p.Digest, Weight: p.Weight()}
 		for _, c := range p.Changes {
 			if c.Approval != nil {
@@ -111,6 +119,7 @@ func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Si
 		sum.Changes += len(p.Changes)
 		w.Plans = append(w.Plans, of)
 	}
+	w.Measure = batch.Whole
 	slices.SortStableFunc(w.Plans, func(a, b PlanOf) int { return strings.Compare(a.Identity, b.Identity) })
 	wf := s.Program.Workflows[sim.Workflow]
 	for _, x := range sim.Refused {
@@ -120,7 +129,7 @@ func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Si
 			To: planning.RouteFor(s.Program, wf, x.Refusal.Category, x.Refusal.System).To,
 		})
 	}
-	return w
+	return w, nil
 }
 
 func changeView(c onus.PlannedChange) ChangeView {

@@ -25,6 +25,12 @@ func (k Kind[T]) Put(ctx context.Context, tx Tx, e ledger.Event, v T) (ledger.Ev
 	if err != nil {
 		return e, fmt.Errorf("keep %s %s: %w", k.Name, k.ID(v), err)
 	}
+	return k.PutBody(ctx, tx, e, v, body)
+}
+
+// PutBody is Put where the JSON of v is at hand. Of v itself it needs no more
+// than what its id, keys and subject are made of.
+func (k Kind[T]) PutBody(ctx context.Context, tx Tx, e ledger.Event, v T, body json.RawMessage) (ledger.Event, error) {
 	return tx.Record(ctx, e, k.objectOf(v, body))
 }
 
@@ -90,13 +96,20 @@ func (k Kind[T]) Query(ctx context.Context, r Reader, q Query) ([]T, error) {
 		if err != nil {
 			return nil, err
 		}
-		var v T
-		if err := k.decode(row, &v); err != nil {
+		v, err := k.Of(row)
+		if err != nil {
 			return nil, err
 		}
 		vs = append(vs, v)
 	}
 	return vs, nil
+}
+
+// Of gives the value that a row of this kind holds.
+func (k Kind[T]) Of(row Row) (T, error) {
+	var v T
+	err := k.decode(row, &v)
+	return v, err
 }
 
 func (k Kind[T]) decode(row Row, v *T) error {
