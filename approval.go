@@ -61,6 +61,7 @@ type Answer struct {
 	Plan   Digest        `json:"plan"` // what they had before them
 	At     time.Time     `json:"at"`
 	After  time.Duration `json:"after"` // since it was asked
+	Signed *Signed       `json:"signed,omitempty"`
 }
 
 // Hasty is the time under which an answer was given faster than anybody can

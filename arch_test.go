@@ -59,6 +59,7 @@ var house = []room{
 	{"internal/trail", "onus ledger internal/store internal/attribution"},
 	{"internal/export", "onus ledger internal/trail"},
 	{"internal/access", "onus ledger internal/store"},
+	{"internal/authn", "onus ledger internal/store internal/sshkey"},
 
 	{"internal/server", "" +
 		"onus " +
@@ -91,6 +92,7 @@ var house = []room{
 		"internal/trail " +
 		"internal/export " +
 		"internal/access " +
+		"internal/authn " +
 		"internal/durable " +
 		"internal/sshkey " +
 		"internal/signer " +
@@ -163,6 +165,8 @@ var mayKnow = map[string]string{
 	"github.com/cedar-policy/":  "internal/authority",
 	"github.com/hiddeco/":       "internal/sshkey",
 	"github.com/danielgtaylor/": "internal/httpapi",
+	"github.com/go-webauthn/":   "internal/authn",
+	"github.com/coreos/":        "internal/authn",
 }
 
 func TestImportsPointUpTheHouse(t *testing.T) {

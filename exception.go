@@ -94,4 +94,11 @@ type Decision struct {
 	Reason string            `json:"reason,omitempty"`
 	With   map[string]string `json:"with,omitempty"` // what an amendment put right
 	At     time.Time         `json:"at"`
+	Signed *Signed           `json:"signed,omitempty"`
+}
+
+// About is the digest of what stopped: what a decision on it is about, however
+// often it climbed meanwhile.
+func (x Exception) About() Digest {
+	return DigestOfJSON([]any{x.ID, x.Category, x.Message, x.Opened.UTC(), x.Plan, x.Kept})
 }

@@ -183,7 +183,7 @@ var Types = map[Type]Meaning{
 	ExceptionClosed: {
 		When: "an exception was decided, or a fresh look found its cause gone", Actor: "the person who decided, or engine", Owner: "the assignee",
 		Object: "exception", Fields: "cause, inputs, rule",
-		Notes: map[string]string{"state": "how it was closed"},
+		Notes: signed(map[string]string{"state": "how it was closed"}),
 	},
 
 	ApprovalAsked: {
@@ -194,15 +194,15 @@ var Types = map[Type]Meaning{
 	ApprovalGiven: {
 		When: "a person said yes to the digest of a plan", Actor: "the person who said yes", Owner: "the person who said yes",
 		Object: "approval", Fields: "cause, inputs, workflow",
-		Notes: map[string]string{
+		Notes: signed(map[string]string{
 			"state": "whether it is enough: approved, or still asked", "after": "the time since it was asked", "among": "how many were decided in one go",
 			"hasty": "it took less than ten seconds",
-		},
+		}),
 	},
 	ApprovalDenied: {
 		When: "a person said no, or nobody answered in time; the changes are refused", Actor: "the person who said no, or engine", Owner: "the person who said no, or who was asked last",
 		Object: "approval", Fields: "cause, inputs, workflow",
-		Notes: map[string]string{"state": "denied", "after": "the time since it was asked", "among": "how many were decided in one go", "hasty": "it took less than ten seconds"},
+		Notes: signed(map[string]string{"state": "denied", "after": "the time since it was asked", "among": "how many were decided in one go", "hasty": "it took less than ten seconds"}),
 	},
 	ApprovalClimbed: {
 		When: "nobody answered in time; further people are asked, once", Actor: "engine", Owner: "the first of those who are asked now",
@@ -305,6 +305,15 @@ var Types = map[Type]Meaning{
 		Object: "follower", Notes: map[string]string{"before": "the number of the first entry that was not looked at"},
 	},
 
+	CredentialEnrolled: {
+		When: "a key or passkey counts from now on as one by which its person signs", Actor: "engine, for a key that the definitions name, or the person", Owner: "the person whose it is",
+		Object: "credential", Notes: map[string]string{"by": "ssh or passkey", "key": "the fingerprint of the public key"},
+	},
+	CredentialRemoved: {
+		When: "a key or passkey counts no more; what was signed with it before stays signed", Actor: "engine, for a key that the definitions no longer name, or who removed it", Owner: "the person whose it was",
+		Object: "credential", Fields: "cause", Notes: map[string]string{"by": "ssh or passkey", "key": "the fingerprint of the public key"},
+	},
+
 	EpochBegan: {
 		When: "the ledger goes on as another log, from where a restored backup had ended", Actor: "the person who decided it", Owner: "the person who decided it",
 		Notes: map[string]string{"former": "the signed checkpoint that was published last before it"},
@@ -329,4 +338,14 @@ var Types = map[Type]Meaning{
 		When: "an object was reduced to its IDs because its subject was erased", Actor: "the person who approved", Owner: "the person who approved",
 		Fields: "cause", Notes: map[string]string{"subject": "the ID of whose data it was"},
 	},
+}
+
+// signed adds the notes of what a person may have signed.
+func signed(notes map[string]string) map[string]string {
+	notes["statement"] = "the digest of the statement that the person signed, if they did"
+	notes["signed"] = "how they signed: ssh or passkey"
+	notes["signature"] = "the signature, in base64"
+	notes["key"] = "the fingerprint of the key that they signed with"
+	notes["signer"] = "the ID of the person who signed"
+	return notes
 }

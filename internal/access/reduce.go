@@ -52,7 +52,7 @@ var reducers = map[string]reducer{
 	store.Approvals.Name: to(store.Approvals, func(v onus.Approval) onus.Approval {
 		v.Why, v.Answers = "", slices.Clone(v.Answers)
 		for i := range v.Answers {
-			v.Answers[i].Reason = gone
+			v.Answers[i].Reason, v.Answers[i].Signed = gone, nil
 		}
 		return v
 	}),
@@ -77,11 +77,15 @@ var reducers = map[string]reducer{
 		v.Reason = gone
 		return v
 	}),
+	store.Credentials.Name: to(store.Credentials, func(v store.Credential) store.Credential {
+		v.Name = "" // the key stays: without it nobody could check what its holder decided about others
+		return v
+	}),
 	store.Exceptions.Name: to(store.Exceptions, func(v onus.Exception) onus.Exception {
 		v.Message, v.Hint, v.Kept, v.Group = gone, "", "", string(v.Category)
 		if v.Decided != nil {
 			d := *v.Decided
-			d.Reason, d.With = gone, nil
+			d.Reason, d.With, d.Signed = gone, nil, nil
 			v.Decided = &d
 		}
 		return v

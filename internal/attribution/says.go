@@ -83,6 +83,14 @@ func Says(ev ledger.Event, body []byte) string {
 		return in(body, func(v onus.Exemption) string {
 			return fmt.Sprintf("%s exempted %s from rule %s until %s, because %s", v.Person, v.Identity, v.Rule, day(v.Until), v.Reason)
 		})
+	case store.Credentials.Name:
+		return in(body, func(v store.Credential) string {
+			counts := "on record"
+			if !v.Counts() {
+				counts = "removed"
+			}
+			return fmt.Sprintf("%s key %s of %s is %s", v.Kind, v.Fingerprint, v.Person, counts)
+		})
 	case store.Erasures.Name:
 		return in(body, func(v store.Erasure) string {
 			return fmt.Sprintf("erasure of %s is %s: %s", v.Subject, v.State, v.Reason)

@@ -27,6 +27,23 @@ func (e *env) operator(org flow.Organisation) (onus.Actor, string) {
 	return onus.Actor("os:" + name), org.Operators[name]
 }
 
+// signed signs what is about to be decided, where a key was named; else it is
+// unsigned.
+func (e *env) signed(state func() (onus.Statement, error)) (*onus.Signed, error) {
+	if e.key == nil {
+		return nil, nil //nolint:nilnil // nobody signs
+	}
+	st, err := state()
+	if err != nil {
+		return nil, err
+	}
+	sig, err := e.key.Sign([]byte(st.Text()))
+	if err != nil {
+		return nil, err
+	}
+	return &onus.Signed{Statement: st.Text(), By: onus.SignedBySSH, Key: e.key.Fingerprint(), Signature: sig}, nil
+}
+
 // login is the name of the operating-system user.
 func login() string {
 	if u, err := user.Current(); err == nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -170,7 +171,7 @@ func (e *env) answerCmd(yes bool, use, short, long, example string) *cobra.Comma
 				by, person := e.operator(s.Program.Organisation)
 				var failed error
 				for _, id := range args {
-					t, err := s.Answer(ctx, engine.Vote{Approval: id, Yes: yes, By: by, Person: person, Reason: reason, Among: len(args)})
+					t, err := e.answer(ctx, s, engine.Vote{Approval: id, Yes: yes, By: by, Person: person, Reason: reason, Among: len(args)})
 					if err != nil {
 						if failed != nil {
 							e.complain(failed)
@@ -188,4 +189,11 @@ func (e *env) answerCmd(yes bool, use, short, long, example string) *cobra.Comma
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	return cmd
+}
+
+func (e *env) answer(ctx context.Context, s *server.Server, v engine.Vote) (t engine.Tally, err error) {
+	if v.Signed, err = e.signed(func() (onus.Statement, error) { return s.StateVote(ctx, v) }); err != nil {
+		return t, err
+	}
+	return s.Answer(ctx, v)
 }

@@ -96,7 +96,7 @@ func (e *env) verifyCmd() *cobra.Command {
 	cmd.AddCommand(
 		e.verifyLedger(),
 		e.verify("state", "Replay the ledger and compare every row of the state with it", (*server.Books).VerifyState),
-		e.verifyReceipt(), e.verifyCompleteness())
+		e.verifyReceipt(), e.verifyDecision(), e.verifyCompleteness())
 	return cmd
 }
 

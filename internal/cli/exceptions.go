@@ -138,7 +138,12 @@ func (e *env) decide(act, short, long string) *cobra.Command {
 			}
 			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
 				by, person := e.operator(s.Program.Organisation)
-				r, err := s.Decide(ctx, engine.Order{Exception: args[0], Act: act, By: by, Person: person, Reason: reason, With: set})
+				o := engine.Order{Exception: args[0], Act: act, By: by, Person: person, Reason: reason, With: set}
+				var err error
+				if o.Signed, err = e.signed(func() (onus.Statement, error) { return s.StateOrder(ctx, o) }); err != nil {
+					return err
+				}
+				r, err := s.Decide(ctx, o)
 				if err != nil {
 					return err
 				}

@@ -21,7 +21,8 @@ type Vote struct {
 	By       onus.Actor
 	Person   string // mail of the person; empty: nobody whom the organisation knows
 	Reason   string
-	Among    int // how many were answered in one go; a signal, no permission
+	Signed   *onus.Signed // nil: nobody signed it; see StateVote
+	Among    int          // how many were answered in one go; a signal, no permission
 }
 
 // A Tally is what came of an answer.
@@ -114,8 +115,13 @@ func (e *Engine) mayAnswer(ctx context.Context, r store.Reader, a onus.Approval,
 func (d *asked) answer(ctx context.Context, b planning.Ballot, v Vote) (string, error) {
 	who, _ := b.Person(v.Person)
 	now := d.tx.Now()
+	if v.Yes && v.Signed == nil {
+		if err := d.e.mustSign(ctx, d.tx, d.a, who); err != nil {
+			return "", err
+		}
+	}
 	given := onus.Answer{
-		Person: who.Mail, Who: who.ID, By: v.By, Yes: v.Yes, Reason: v.Reason, Plan: d.a.Plan, At: now, After: now.Sub(d.a.Asked),
+		Person: who.Mail, Who: who.ID, By: v.By, Yes: v.Yes, Reason: v.Reason, Plan: d.a.Plan, At: now, After: now.Sub(d.a.Asked), Signed: v.Signed,
 	}
 	d.a.Answers = append(slices.Clone(d.a.Answers), given)
 	if giver := b.For(v.Person); giver != "" {
@@ -153,6 +159,9 @@ func (d *asked) answer(ctx context.Context, b planning.Ballot, v Vote) (string, 
 	}
 	if v.Among > 1 {
 		ev.Notes["among"] = strconv.Itoa(v.Among)
+	}
+	if err := d.e.attest(ctx, d.tx, &ev, v.Signed, aboutApproval(d.a, v), who.ID, v.Reason, nil); err != nil {
+		return "", err
 	}
 	if err := d.put(ctx, ev); err != nil {
 		return "", err

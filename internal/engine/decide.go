@@ -26,6 +26,7 @@ type Order struct {
 	Person    string // mail of the person; empty: nobody whom the organisation knows
 	Reason    string
 	With      map[string]string // for Amend
+	Signed    *onus.Signed      // nil: nobody signed it; see StateOrder
 }
 
 // A Ruling is what came of a decision.
@@ -120,7 +121,7 @@ func (d *ruling) close(ctx context.Context, row store.Row) (err error) {
 		return onus.Errorf(onus.Invalid, "retry, amend, override or refuse", "nobody knows how to %q an exception", d.order.Act)
 	}
 	decided := &onus.Decision{
-		Act: d.order.Act, By: d.order.By, Person: d.order.Person, Reason: d.order.Reason, With: d.order.With, At: d.tx.Now(),
+		Act: d.order.Act, By: d.order.By, Person: d.order.Person, Reason: d.order.Reason, With: d.order.With, At: d.tx.Now(), Signed: d.order.Signed,
 	}
 	d.event, err = d.e.closeException(ctx, d.tx, d.x, row, state, decided)
 	d.x.State, d.x.Closed, d.x.Decided = state, d.tx.Now(), decided

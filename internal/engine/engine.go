@@ -33,6 +33,9 @@ type Config struct {
 	Sleep func(ctx context.Context, d time.Duration) error // returns ctx's error when it ends first
 	Retry Retry
 
+	Origin     string     // names the ledger in what people sign
+	Signatures Signatures // nil: nobody signs
+
 	// Witnessed returns when the ledger, with the intents that were committed,
 	// is witnessed as its policy asks; until then no system is touched. Nil:
 	// no witness is needed.

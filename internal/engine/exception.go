@@ -145,6 +145,9 @@ func (e *Engine) closeException(ctx context.Context, tx store.Tx, x onus.Excepti
 	}
 	if decided != nil {
 		ev.Actor = string(decided.By)
+		if err := e.attestDecision(ctx, tx, &ev, x, decided); err != nil {
+			return ev, err
+		}
 	}
 	return store.Exceptions.Put(ctx, tx, ev, x)
 }

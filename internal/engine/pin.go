@@ -34,6 +34,9 @@ func (e *Engine) Pin(ctx context.Context, by onus.Actor) error {
 			}
 			cause = ev.ID
 		}
+		if err := e.enrol(ctx, tx, by); err != nil {
+			return err
+		}
 		for _, name := range slices.Sorted(maps.Keys(e.Program.Workflows)) {
 			if err := e.pinWorkflow(ctx, tx, e.Program.Workflows[name], by, cause); err != nil {
 				return err

@@ -102,6 +102,7 @@ func (c *compiler) organisation() {
 		c.person(e.value, "person who acts as "+e.key.value)
 		o.Operators[e.key.value] = e.value.value
 	}
+	o.Unsigned = s.Unsigned.value == "allowed"
 	if s.Acceptance.there() && !s.Acceptance.bad {
 		o.Acceptance = s.Acceptance.value
 		if o.Acceptance > longestAcceptance || o.Acceptance < day {

@@ -42,6 +42,7 @@ type Organisation struct {
 	Notify        Notify            // how people are told
 	Operators     map[string]string // operating-system user → mail of a person
 	Signers       []Signer          // whose key is whose, in the order of the file
+	Unsigned      bool              // a yes to what is critical counts unsigned, from whoever has a key too
 	Zone          *time.Location    // whose midnight a date means; UTC unless said
 	Acceptance    time.Duration     // for how long an accepted duty stays accepted; 0: a year
 	Approvals     []ApprovalRule    // of every grant

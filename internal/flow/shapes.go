@@ -15,6 +15,7 @@ type organisationShape struct {
 	Notify        notifyShape      `yaml:"notify" doc:"how people are told that something waits for them"`
 	Operators     table[text]      `yaml:"operators" doc:"operating-system user → mail address of the person who acts as it"`
 	Signers       text             `yaml:"signers" doc:"the file of the keys by which people act and sign, in the format of OpenSSH: mail address, public key; called allowed_signers"`
+	Unsigned      text             `yaml:"unsigned" enum:"refused|allowed" doc:"whether an unsigned yes to what is critical counts from somebody who has a key or passkey; refused unless said"`
 	Zone          text             `yaml:"zone" doc:"whose midnight a date means, such as Europe/Berlin; UTC unless said"`
 	Acceptance    span             `yaml:"acceptance" doc:"for how long an accepted duty stays accepted, a year at most and unless said"`
 	Approvals     []approvalShape  `yaml:"approvals" doc:"who must say yes to a grant whichever workflow gives it, beside those whom its step asks"`

@@ -18,7 +18,10 @@ const (
 	practiceFolder   = "practice-keys"
 
 	signersOfStarter = `# By which key the made-up people act: onus --sign practice-keys/NAME …
-signers: ` + flow.SignersFile + "\n"
+signers: ` + flow.SignersFile + `
+# Elsewhere leave this away: who has a key, then, signs each yes to what is critical.
+unsigned: allowed
+`
 	signersHead = `# Whose key is whose: mail address, public key. The private keys of these made-up
 # people lie in ` + practiceFolder + `/, to practise with. Real people keep theirs to themselves.
 `

@@ -15,6 +15,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/connector"
+	"github.com/onus-id/onus/internal/authn"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/engine/riverqueue"
 	"github.com/onus-id/onus/internal/flow"
@@ -157,7 +158,7 @@ func (s *Server) assemble(ctx context.Context, draft *flow.Draft) (err error) {
 	}
 	s.intake = &intake.Intake{Store: s.store, Now: s.Now}
 	s.Engine, err = engine.New(engine.Config{
-		Store: s.store, Program: s.Program, Systems: s.conns, Feeds: s.feeds, Queue: s.queue, Limit: s.limiter(), Witnessed: s.witnessed,
+		Store: s.store, Program: s.Program, Systems: s.conns, Feeds: s.feeds, Queue: s.queue, Limit: s.limiter(), Origin: originOf(s.Verifier), Signatures: authn.Keys{}, Witnessed: s.witnessed,
 		Log: s.Log, Now: s.Now, Retry: s.Retry, Progress: s.Progress,
 	})
 	if err != nil {

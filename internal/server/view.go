@@ -154,21 +154,29 @@ func called(ctx context.Context, r store.Reader, id onus.IdentityID) string {
 // Decide carries out a person's decision on an exception, and what it sets
 // off stays queued for the next run or the process that serves.
 func (s *Server) Decide(ctx context.Context, o engine.Order) (engine.Ruling, error) {
-	p, err := s.Books().Exception(ctx, o.Exception)
+	o, err := s.located(ctx, o)
 	if err != nil {
 		return engine.Ruling{}, err
-	}
-	o.Exception = p.ID
-	if p.Category == onus.WeakMatch || p.Category == onus.AmbiguousMatch {
-		if err := s.resolve(ctx, o.With); err != nil {
-			return engine.Ruling{}, err
-		}
 	}
 	roster, err := s.people(ctx)
 	if err != nil {
 		return engine.Ruling{}, err
 	}
 	return s.Engine.Decide(ctx, roster, o)
+}
+
+// located gives an order with the whole ID of its exception, and of whom it
+// names.
+func (s *Server) located(ctx context.Context, o engine.Order) (engine.Order, error) {
+	p, err := s.Books().Exception(ctx, o.Exception)
+	if err != nil {
+		return o, err
+	}
+	o.Exception = p.ID
+	if p.Category == onus.WeakMatch || p.Category == onus.AmbiguousMatch {
+		err = s.resolve(ctx, o.With)
+	}
+	return o, err
 }
 
 // resolve turns whom a record is said to belong to into an identity's ID, so

@@ -117,21 +117,23 @@ func (k *Key) Public() string { return written(k.public) }
 // Fingerprint names a public key, "SHA256:…", as ssh-keygen -l does.
 func (k *Key) Fingerprint() string { return ssh.FingerprintSHA256(k.public) }
 
-// Sign signs a message, as ssh-keygen -Y sign -n onus does.
-func (k *Key) Sign(message []byte) (string, error) {
+// Sign signs a message, as ssh-keygen -Y sign -n onus does. Armor writes what
+// it gives as ssh-keygen does.
+func (k *Key) Sign(message []byte) ([]byte, error) {
 	sig, err := k.sign(message)
 	if err != nil {
-		return "", fmt.Errorf("sign with the key %s: %w", k.Fingerprint(), err)
+		return nil, fmt.Errorf("sign with the key %s: %w", k.Fingerprint(), err)
 	}
-	return armor(sig), nil
+	return sig.Marshal(), nil
 }
 
-// armor writes a signature in lines as long as ssh-keygen's.
-func armor(sig *sshsig.Signature) string {
+// Armor writes a signature as ssh-keygen -Y sign does, to the byte.
+func Armor(signature []byte) string {
 	var b strings.Builder
 	b.WriteString("-----BEGIN " + sshsig.PEMType + "-----\n")
-	for line := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString(sig.Marshal())), 70) {
-		b.Write(append(line, '\n'))
+	for line := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString(signature)), 70) {
+		b.Write(line)
+		b.WriteByte('\n')
 	}
 	b.WriteString("-----END " + sshsig.PEMType + "-----\n")
 	return b.String()
@@ -139,19 +141,27 @@ func armor(sig *sshsig.Signature) string {
 
 // Verify checks the signature of a message, and gives the public key that it
 // was made with. Whose that is, is another question.
-func Verify(message []byte, armored string) (public string, err error) {
-	block, rest := pem.Decode([]byte(armored))
-	if block == nil || len(bytes.TrimSpace(rest)) > 0 {
-		return "", errors.New("it is no signature of ssh-keygen -Y sign")
-	}
-	sig, err := sshsig.Unarmor([]byte(armored))
+func Verify(message, signature []byte) (public string, err error) {
+	sig, err := sshsig.ParseSignature(signature)
 	if err != nil {
 		return "", fmt.Errorf("it is no signature of ssh-keygen -Y sign: %w", err)
+	}
+	if !bytes.Equal(sig.Marshal(), signature) {
+		return "", errors.New("the signature is not in the form in which signatures are written")
 	}
 	if err := sshsig.Verify(bytes.NewReader(message), sig, sig.PublicKey, sig.HashAlgorithm, Namespace); err != nil {
 		return "", err
 	}
 	return written(sig.PublicKey), nil
+}
+
+// Fingerprint names a public key that definitions name, as ssh-keygen -l does.
+func Fingerprint(public string) (string, error) {
+	p, _, _, _, err := ssh.ParseAuthorizedKey([]byte(public))
+	if err != nil {
+		return "", fmt.Errorf("%q is no public key: %w", public, err)
+	}
+	return ssh.FingerprintSHA256(p), nil
 }
 
 // Generate makes a new pair: the private key as a file holds it, and the

@@ -2,10 +2,12 @@ package sshkey_test
 
 import (
 	"bytes"
+	"encoding/pem"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,7 +58,7 @@ func TestOpenSSHAgrees(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			write(t, dir, "ours.sig", ours)
+			write(t, dir, "ours.sig", sshkey.Armor(ours))
 			verify := []string{"-Y", "verify", "-f", "allowed", "-I", "ana@acme.example", "-n", sshkey.Namespace, "-s", "ours.sig"}
 			mustKeygen(t, dir, message, verify...)
 			if out, err := keygen(t, dir, message+"not", verify...); err == nil {
@@ -65,13 +67,13 @@ func TestOpenSSHAgrees(t *testing.T) {
 
 			write(t, dir, "message", message)
 			mustKeygen(t, dir, "", "-Y", "sign", "-q", "-f", "key", "-n", sshkey.Namespace, "message")
-			theirs := read(t, dir, "message.sig")
+			theirs := unarmored(t, read(t, dir, "message.sig"))
 			public, err := sshkey.Verify([]byte(message), theirs)
 			if err != nil || public != key.Public() {
 				t.Errorf("what ssh-keygen signed with %s is of %q: %v", key.Public(), public, err)
 			}
-			if how[1] != "ecdsa" && theirs != ours { // ECDSA takes a random number
-				t.Errorf("ssh-keygen signs\n%s\nand we\n%s", theirs, ours)
+			if how[1] != "ecdsa" && read(t, dir, "message.sig") != sshkey.Armor(ours) { // ECDSA takes a random number
+				t.Errorf("ssh-keygen signs\n%s\nand we\n%s", read(t, dir, "message.sig"), sshkey.Armor(ours))
 			}
 			if _, err := sshkey.Verify([]byte(message+"not"), theirs); err == nil {
 				t.Error("we accept another message")
@@ -85,18 +87,24 @@ func TestASignatureForSomethingElseIsNone(t *testing.T) {
 	mustKeygen(t, dir, "", "-t", "ed25519", "-q", "-N", "", "-f", "key")
 	write(t, dir, "message", message)
 	mustKeygen(t, dir, "", "-Y", "sign", "-q", "-f", "key", "-n", "git", "message")
-	if _, err := sshkey.Verify([]byte(message), read(t, dir, "message.sig")); err == nil {
+	theirs := unarmored(t, read(t, dir, "message.sig"))
+	if _, err := sshkey.Verify([]byte(message), theirs); err == nil {
 		t.Error("what was signed as a commit counts as a decision")
 	}
-	for _, broken := range []string{
-		"", "yes", "-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\n-----END SSH SIGNATURE-----\n",
-		strings.ReplaceAll(read(t, dir, "message.sig"), "SIGNATURE", "MESSAGE"),
-		read(t, dir, "message.sig") + "and more",
-	} {
+	for _, broken := range [][]byte{nil, []byte("yes"), []byte("SSHSIG"), theirs[:len(theirs)-1], append(slices.Clone(theirs), 0)} {
 		if _, err := sshkey.Verify([]byte(message), broken); err == nil {
 			t.Errorf("%q counts as a signature", broken)
 		}
 	}
+}
+
+func unarmored(t *testing.T, text string) []byte {
+	t.Helper()
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		t.Fatalf("%q is no signature", text)
+	}
+	return block.Bytes
 }
 
 func TestAGeneratedKeyIsOneOfOpenSSH(t *testing.T) {
@@ -203,8 +211,8 @@ func FuzzVerify(f *testing.F) {
 	}
 	f.Add([]byte(message), good)
 	f.Add([]byte(""), good)
-	f.Add([]byte(message), "-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\n-----END SSH SIGNATURE-----\n")
-	f.Fuzz(func(t *testing.T, said []byte, sig string) {
+	f.Add([]byte(message), []byte("SSHSIG"))
+	f.Fuzz(func(t *testing.T, said, sig []byte) {
 		public, err := sshkey.Verify(said, sig)
 		if err == nil && public == key.Public() && string(said) != message {
 			t.Errorf("a signature of %q counts for %q", message, said)
