@@ -92,7 +92,8 @@ const (
 	NoticeVoid    Type = "notice.void"
 	NoticeRetried Type = "notice.retried"
 
-	LedgerFollowed     Type = "ledger.followed"
+	LedgerFollowed Type = "ledger.followed"
+
 	CredentialEnrolled Type = "credential.enrolled"
 	CredentialRemoved  Type = "credential.removed"
 

@@ -70,6 +70,7 @@ type Answer struct {
 	Person string    `json:"person"`
 	Plan   string    `json:"plan"`
 	Reason *string   `json:"reason,omitempty"`
+	Signed *Signed   `json:"signed,omitempty"`
 	Who    string    `json:"who"`
 	Yes    bool      `json:"yes"`
 }
@@ -199,6 +200,7 @@ type Decision struct {
 	By     string             `json:"by"`
 	Person *string            `json:"person,omitempty"`
 	Reason *string            `json:"reason,omitempty"`
+	Signed *Signed            `json:"signed,omitempty"`
 	With   *map[string]string `json:"with,omitempty"`
 }
 
@@ -464,6 +466,14 @@ type Route struct {
 	Then   *[]string `json:"then"`
 	To     string    `json:"to"`
 	Within int64     `json:"within"`
+}
+
+// Signed defines model for Signed.
+type Signed struct {
+	By        string `json:"by"`
+	Key       string `json:"key"`
+	Signature string `json:"signature"`
+	Statement string `json:"statement"`
 }
 
 // TrailLine defines model for TrailLine.
