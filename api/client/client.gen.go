@@ -67,6 +67,8 @@ type Answer struct {
 	After  int64     `json:"after"`
 	At     time.Time `json:"at"`
 	By     string    `json:"by"`
+	For    *string   `json:"for,omitempty"`
+	ForWho *string   `json:"for_who,omitempty"`
 	Person string    `json:"person"`
 	Plan   string    `json:"plan"`
 	Reason *string   `json:"reason,omitempty"`
@@ -100,53 +102,75 @@ type Answerer struct {
 
 // Approval defines model for Approval.
 type Approval struct {
-	Also     *[]string  `json:"also,omitempty"`
-	Answers  *[]Answer  `json:"answers,omitempty"`
-	Asked    time.Time  `json:"asked"`
-	Changes  *[]string  `json:"changes"`
-	Climbed  *time.Time `json:"climbed,omitempty"`
-	Deadline time.Time  `json:"deadline"`
-	Ended    *time.Time `json:"ended,omitempty"`
-	Id       string     `json:"id"`
-	Identity string     `json:"identity"`
-	Need     int64      `json:"need"`
-	Occasion string     `json:"occasion"`
-	Of       *[]string  `json:"of"`
-	Plan     string     `json:"plan"`
-	Run      string     `json:"run"`
-	State    string     `json:"state"`
-	System   string     `json:"system"`
-	Version  int64      `json:"version"`
-	Why      *string    `json:"why,omitempty"`
-	Within   int64      `json:"within"`
-	Workflow string     `json:"workflow"`
+	Also       *[]string       `json:"also,omitempty"`
+	Answers    *[]Answer       `json:"answers,omitempty"`
+	Apart      *[]string       `json:"apart,omitempty"`
+	Asked      time.Time       `json:"asked"`
+	Changes    *[]string       `json:"changes"`
+	Climbed    *time.Time      `json:"climbed,omitempty"`
+	Deadline   time.Time       `json:"deadline"`
+	Else       *[]string       `json:"else,omitempty"`
+	Ended      *time.Time      `json:"ended,omitempty"`
+	Id         string          `json:"id"`
+	Identity   string          `json:"identity"`
+	Need       int64           `json:"need"`
+	Occasion   string          `json:"occasion"`
+	Of         *[]string       `json:"of"`
+	Plan       string          `json:"plan"`
+	Run        string          `json:"run"`
+	Separation *string         `json:"separation,omitempty"`
+	Stage      *int64          `json:"stage,omitempty"`
+	State      string          `json:"state"`
+	System     string          `json:"system"`
+	Then       *[]ApprovalNeed `json:"then,omitempty"`
+	Until      *time.Time      `json:"until,omitempty"`
+	Version    int64           `json:"version"`
+	Why        *string         `json:"why,omitempty"`
+	Within     int64           `json:"within"`
+	Workflow   string          `json:"workflow"`
+}
+
+// ApprovalNeed defines model for ApprovalNeed.
+type ApprovalNeed struct {
+	Else       *[]string       `json:"else,omitempty"`
+	Need       int64           `json:"need"`
+	Of         *[]string       `json:"of"`
+	Separation *string         `json:"separation,omitempty"`
+	Then       *[]ApprovalNeed `json:"then,omitempty"`
+	Within     int64           `json:"within"`
 }
 
 // Asked defines model for Asked.
 type Asked struct {
-	Also     *[]string  `json:"also,omitempty"`
-	Answers  *[]Answer  `json:"answers,omitempty"`
-	Asked    time.Time  `json:"asked"`
-	Changes  *[]string  `json:"changes"`
-	Climbed  *time.Time `json:"climbed,omitempty"`
-	Deadline time.Time  `json:"deadline"`
-	Ended    *time.Time `json:"ended,omitempty"`
-	Id       string     `json:"id"`
-	Identity string     `json:"identity"`
-	Need     int64      `json:"need"`
-	Occasion string     `json:"occasion"`
-	Of       *[]string  `json:"of"`
-	Plan     string     `json:"plan"`
-	Run      string     `json:"run"`
-	State    string     `json:"state"`
-	Subject  string     `json:"subject"`
-	System   string     `json:"system"`
-	Version  int64      `json:"version"`
-	WaitsFor *[]string  `json:"waits_for,omitempty"`
-	What     *[]string  `json:"what"`
-	Why      *string    `json:"why,omitempty"`
-	Within   int64      `json:"within"`
-	Workflow string     `json:"workflow"`
+	Also       *[]string       `json:"also,omitempty"`
+	Answers    *[]Answer       `json:"answers,omitempty"`
+	Apart      *[]string       `json:"apart,omitempty"`
+	Asked      time.Time       `json:"asked"`
+	Changes    *[]string       `json:"changes"`
+	Climbed    *time.Time      `json:"climbed,omitempty"`
+	Deadline   time.Time       `json:"deadline"`
+	Else       *[]string       `json:"else,omitempty"`
+	Ended      *time.Time      `json:"ended,omitempty"`
+	Id         string          `json:"id"`
+	Identity   string          `json:"identity"`
+	Need       int64           `json:"need"`
+	Occasion   string          `json:"occasion"`
+	Of         *[]string       `json:"of"`
+	Plan       string          `json:"plan"`
+	Run        string          `json:"run"`
+	Separation *string         `json:"separation,omitempty"`
+	Stage      *int64          `json:"stage,omitempty"`
+	State      string          `json:"state"`
+	Subject    string          `json:"subject"`
+	System     string          `json:"system"`
+	Then       *[]ApprovalNeed `json:"then,omitempty"`
+	Until      *time.Time      `json:"until,omitempty"`
+	Version    int64           `json:"version"`
+	WaitsFor   *[]string       `json:"waits_for,omitempty"`
+	What       *[]string       `json:"what"`
+	Why        *string         `json:"why,omitempty"`
+	Within     int64           `json:"within"`
+	Workflow   string          `json:"workflow"`
 }
 
 // AttributionAnswer defines model for AttributionAnswer.
@@ -529,11 +553,13 @@ type VerifyRequestWhat string
 type Weighed struct {
 	Also          *[]string        `json:"also,omitempty"`
 	Answers       *[]Answer        `json:"answers,omitempty"`
+	Apart         *[]string        `json:"apart,omitempty"`
 	Asked         time.Time        `json:"asked"`
 	Changes       *[]string        `json:"changes"`
 	ChangesInFull *[]WeighedChange `json:"changes_in_full"`
 	Climbed       *time.Time       `json:"climbed,omitempty"`
 	Deadline      time.Time        `json:"deadline"`
+	Else          *[]string        `json:"else,omitempty"`
 	Ended         *time.Time       `json:"ended,omitempty"`
 	Holds         *[]string        `json:"holds,omitempty"`
 	Id            string           `json:"id"`
@@ -544,9 +570,13 @@ type Weighed struct {
 	People        *[]Answerer      `json:"people"`
 	Plan          string           `json:"plan"`
 	Run           string           `json:"run"`
+	Separation    *string          `json:"separation,omitempty"`
+	Stage         *int64           `json:"stage,omitempty"`
 	State         string           `json:"state"`
 	Subject       string           `json:"subject"`
 	System        string           `json:"system"`
+	Then          *[]ApprovalNeed  `json:"then,omitempty"`
+	Until         *time.Time       `json:"until,omitempty"`
 	Version       int64            `json:"version"`
 	WaitsFor      *[]string        `json:"waits_for,omitempty"`
 	What          *[]string        `json:"what"`
