@@ -62,7 +62,7 @@ var attacks = map[string]struct {
 	"insert in the middle": {
 		[]string{
 			`UPDATE entry SET idx = idx + 1000 WHERE idx > 330`, `UPDATE entry SET idx = idx - 999 WHERE idx > 1000`,
-			`INSERT INTO entry SELECT 331, id || 'x', object_kind, object_id, object_version, cause, leaf, salt, body, keys, subject FROM entry WHERE idx = 330`,
+			`INSERT INTO entry SELECT 331, id || 'x', object_kind, object_id, object_version, prev, cause, leaf, salt, body, keys, subject FROM entry WHERE idx = 330`,
 		},
 		"it makes version", "", "it was rewritten",
 	},

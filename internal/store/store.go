@@ -143,12 +143,12 @@ func Is(kind, key, value string) Query { return Query{Kind: kind, Key: key, From
 
 // An EventQuery selects ledger entries; its conditions are joined by "and".
 type EventQuery struct {
-	From       int64 // leaf index, inclusive
-	Limit      int   // 0: all
-	ObjectKind string
+	From       int64  // leaf index, inclusive
+	Limit      int    // 0: all
+	ObjectKind string // without ObjectID it looks at every entry
 	ObjectID   string // with ObjectKind
 	ID         string // one event
-	Cause      string // the events that this event led to
+	Cause      string // the events that this event led to; looks at every entry after it
 	Subject    string // whose personal data the state after holds; looks at every entry
 	Bodies     bool   // fill Body, Salt and Keys
 }

@@ -11,8 +11,8 @@ type Tables interface {
 	// StoredEntries gives all entries with their bodies, by index.
 	StoredEntries(ctx context.Context) iter.Seq2[StoredEntry, error]
 
-	// LastEntries gives the last entry of every object, by kind and id.
-	LastEntries(ctx context.Context) iter.Seq2[StoredEntry, error]
+	// CountObjects gives the number of rows of objects.
+	CountObjects(ctx context.Context) (int64, error)
 
 	// StoredObjects gives all objects, by kind and id.
 	StoredObjects(ctx context.Context) iter.Seq2[StoredObject, error]
@@ -24,7 +24,8 @@ type Tables interface {
 	HasKey(ctx context.Context, kind, id string, key Key) (bool, error)
 }
 
-// A StoredEntry is an entry and the columns beside its leaf that repeat it.
+// A StoredEntry is an entry, the columns beside its leaf that repeat it, and
+// the rows that belong to it.
 type StoredEntry struct {
 	Entry
 	ID      string
@@ -32,6 +33,10 @@ type StoredEntry struct {
 	Object  string
 	Version int64
 	Cause   string
+
+	HasPrev     bool          // it names an entry as that of the version before
+	PrevVersion int64         // of this object, by the entry that it names; 0: that is not one of this object
+	Row         *StoredObject // the row of its object; nil: there is none. Without body and keys unless it names this event
 }
 
 // A StoredObject is the row of an object.

@@ -128,30 +128,32 @@ func VerifyState(ctx context.Context, s Store, progress Progress) (Report, error
 			return err
 		}
 		report.Root, report.Checkpoint = head.Root, head.Checkpoint
-		v := stateCheck{tables: tables, report: &report, progress: progress, total: head.Size}
-		if err := v.columns(ctx); err != nil {
+		v := stateCheck{reader: r, tables: tables, report: &report, progress: progress, total: head.Size}
+		if err := v.entries(ctx); err != nil {
 			return err
 		}
-		expected, err := v.objects(ctx)
-		if err != nil {
+		if err := v.accounted(ctx); err != nil {
 			return err
 		}
-		return v.keys(ctx, expected)
+		return v.keys(ctx)
 	})
 	return report, err
 }
 
 type stateCheck struct {
+	reader   Reader
 	tables   Tables
 	report   *Report
 	progress Progress
 	total    int64
+	expected int64 // rows of keys that the objects' rows name
 }
 
-// columns compares the columns that entries are found by with their leaves,
-// and every state with its commitment. A state that is gone must have been
-// erased by an event, which comes after it.
-func (v *stateCheck) columns(ctx context.Context) error {
+// entries compares the columns that entries are found by with their leaves,
+// every state with its commitment, and the row of every object with its last
+// entry. A state that is gone must have been erased by an event, which comes
+// after it.
+func (v *stateCheck) entries(ctx context.Context) error {
 	gone := map[ObjectRef]*DifferenceError{}
 	for e, err := range v.tables.StoredEntries(ctx) {
 		if err != nil {
@@ -177,6 +179,9 @@ func (v *stateCheck) columns(ctx context.Context) error {
 		case ledger.Commit(e.Salt, e.Body) != event.After:
 			return &DifferenceError{o.Kind, o.ID, event.ID, fmt.Sprintf("the state kept with entry %d is not the one it committed to", e.Index)}
 		}
+		if what := v.place(e); what != "" {
+			return &DifferenceError{o.Kind, o.ID, event.ID, what}
+		}
 		v.report.Entries++
 		if v.progress != nil && (v.report.Entries%4096 == 0 || v.report.Entries == v.total) {
 			v.progress(v.report.Entries, v.total)
@@ -194,47 +199,61 @@ func (v *stateCheck) columns(ctx context.Context) error {
 	return nil
 }
 
-// objects walks the objects that the ledger leaves and those of the table
-// together, both in order. It gives the number of keys they should have.
-func (v *stateCheck) objects(ctx context.Context) (keys int64, err error) {
-	next, stop := iter.Pull2(v.tables.StoredObjects(ctx))
-	defer stop()
-	row, err, more := next()
-	for e, failed := range v.tables.LastEntries(ctx) {
-		if err := errors.Join(failed, err); err != nil {
-			return 0, err
-		}
-		order := 1
-		if more {
-			order = cmp.Or(cmp.Compare(row.Kind, e.Kind), cmp.Compare(row.ID, e.Object))
-		}
-		switch {
-		case order < 0:
-			return 0, unaccounted(row)
-		case order > 0:
-			return 0, &DifferenceError{e.Kind, e.Object, e.ID, "its row is missing"}
-		}
-		if what := differs(e, row); what != "" {
-			return 0, &DifferenceError{e.Kind, e.Object, e.ID, what}
-		}
-		keys += int64(len(row.Keys))
+// place says in what an entry is not where it is looked for: by its ID, along
+// the versions of its object, and from its object's row.
+func (v *stateCheck) place(e StoredEntry) string {
+	at, known := EventIndex(e.ID)
+	switch {
+	case !known || at != e.Index:
+		return fmt.Sprintf("entry %d is not found by its ID", e.Index)
+	case e.HasPrev != (e.Version > 1), e.PrevVersion != e.Version-1:
+		return fmt.Sprintf("entry %d does not lead to the version before", e.Index)
+	case e.Row == nil:
+		return "its row is missing"
+	case e.Row.Event == e.ID: // this entry is the object's last, or a later one will say that it is not
 		v.report.Objects++
-		row, err, more = next()
+		v.expected += int64(len(e.Row.Keys))
+		return differs(e, *e.Row)
+	case e.Row.Version <= e.Version:
+		return behind(e, *e.Row)
 	}
-	if err != nil {
-		return 0, err
-	}
-	if more {
-		return 0, unaccounted(row)
-	}
-	return keys, nil
+	return ""
 }
 
-func unaccounted(row StoredObject) error {
-	return &DifferenceError{Kind: row.Kind, ID: row.ID, What: "it has a row, and no event of the ledger made it"}
+func behind(e StoredEntry, row StoredObject) string {
+	if row.Version == e.Version {
+		return fmt.Sprintf("its row names event %s as its last, and the ledger's is %s", row.Event, e.ID)
+	}
+	return fmt.Sprintf("its row is version %d, and the ledger's last is %d", row.Version, e.Version)
 }
 
-// differs says in what a row is not what its last event left.
+// accounted finds the row of an object that no entry is the last of.
+func (v *stateCheck) accounted(ctx context.Context) error {
+	n, err := v.tables.CountObjects(ctx)
+	if err != nil || n == v.report.Objects {
+		return err
+	}
+	for row, err := range v.tables.StoredObjects(ctx) {
+		if err != nil {
+			return err
+		}
+		var left ledger.Event // that left the row as it is, by its own word
+		for e, err := range v.reader.Events(ctx, EventQuery{ID: row.Event}) {
+			if err != nil {
+				return err
+			}
+			if left, err = ledger.ParseLeaf(e.Leaf); err != nil {
+				return fmt.Errorf("entry %d: %w", e.Index, err)
+			}
+		}
+		if left.Object.Kind != row.Kind || left.Object.ID != row.ID {
+			return &DifferenceError{Kind: row.Kind, ID: row.ID, What: "it has a row, and no event of the ledger made it"}
+		}
+	}
+	return fmt.Errorf("verify the state: %d rows of objects, and %d expected", n, v.report.Objects)
+}
+
+// differs says in what a row is not what the event that it names left.
 func differs(e StoredEntry, row StoredObject) string {
 	var after string
 	if event, err := ledger.ParseLeaf(e.Leaf); err == nil {
@@ -242,17 +261,15 @@ func differs(e StoredEntry, row StoredObject) string {
 	}
 	switch {
 	case row.Version != e.Version:
-		return fmt.Sprintf("its row is version %d, and the ledger's last is %d", row.Version, e.Version)
-	case row.Event != e.ID:
-		return fmt.Sprintf("its row names event %s as its last, and the ledger's is %s", row.Event, e.ID)
+		return behind(e, row)
 	case row.After != after:
 		return "its row has another commitment than its last event"
-	case e.Body != nil && !bytes.Equal(row.Body, e.Body):
+	case e.Body == nil:
+		return "" // erased: nothing to compare with
+	case !bytes.Equal(row.Body, e.Body):
 		return "its row's body is not the one that its last event left"
 	case !slices.Equal(row.Keys, e.Keys):
 		return "its row's keys are not those that its last event left"
-	case e.Body == nil:
-		return "" // erased: nothing to derive from
 	}
 	return underivable(e)
 }
@@ -280,7 +297,7 @@ func underivable(e StoredEntry) string {
 
 // keys compares the rows that objects are found by with the keys that their
 // objects name: each must be named, and none may be missing.
-func (v *stateCheck) keys(ctx context.Context, expected int64) error {
+func (v *stateCheck) keys(ctx context.Context) error {
 	for k, err := range v.tables.StoredKeys(ctx) {
 		if err != nil {
 			return err
@@ -290,7 +307,7 @@ func (v *stateCheck) keys(ctx context.Context, expected int64) error {
 		}
 		v.report.Keys++
 	}
-	if v.report.Keys == expected {
+	if v.report.Keys == v.expected {
 		return nil
 	}
 	for row, err := range v.tables.StoredObjects(ctx) {
@@ -307,7 +324,7 @@ func (v *stateCheck) keys(ctx context.Context, expected int64) error {
 			}
 		}
 	}
-	return fmt.Errorf("verify the state: %d rows of keys, and %d expected", v.report.Keys, expected)
+	return fmt.Errorf("verify the state: %d rows of keys, and %d expected", v.report.Keys, v.expected)
 }
 
 // SortedKeys gives keys in the order in which they are kept, none twice.

@@ -13,7 +13,8 @@ const (
 	selectSubjectKey = `SELECT key FROM subject_key WHERE subject = ?`
 	insertSubjectKey = `INSERT INTO subject_key (subject, key) VALUES (?, ?)`
 	deleteSubjectKey = `DELETE FROM subject_key WHERE subject = ?`
-	eraseEntries     = `UPDATE entry SET salt = NULL, body = NULL, keys = '[]' WHERE object_kind = ? AND object_id = ? AND body IS NOT NULL`
+	eraseEntries     = withHistory + `UPDATE entry SET salt = NULL, body = NULL, keys = '[]' WHERE idx IN (SELECT idx FROM history) AND body IS NOT NULL`
+	countHistory     = withHistory + `SELECT COUNT(*) FROM history`
 	countErasure     = `UPDATE ledger_head SET erasures = erasures + 1 WHERE one = 1`
 	objectsOfSubject = `SELECT DISTINCT object_kind, object_id FROM entry WHERE subject = ? ORDER BY object_kind, object_id`
 )
@@ -56,11 +57,7 @@ func (m *member) erase(ctx context.Context, subject string, also []store.ObjectR
 		add(o)
 	}
 	for _, o := range done.Objects {
-		result, err := m.exec(ctx, eraseEntries, o.Kind, o.ID)
-		if err != nil {
-			return done, fmt.Errorf("erase %s %s: %w", o.Kind, o.ID, err)
-		}
-		n, err := result.RowsAffected()
+		n, err := m.eraseHistory(ctx, ref{o.Kind, o.ID})
 		if err != nil {
 			return done, fmt.Errorf("erase %s %s: %w", o.Kind, o.ID, err)
 		}
@@ -83,6 +80,29 @@ func (m *member) erase(ctx context.Context, subject string, also []store.ObjectR
 	}
 	m.group.touched = true
 	return done, nil
+}
+
+// eraseHistory takes the values of all entries of an object. What it follows
+// from entry to entry must be as many as the object has versions: none may be
+// left out because somebody changed a row.
+func (m *member) eraseHistory(ctx context.Context, at ref) (int64, error) {
+	st, err := m.load(ctx, at)
+	if err != nil {
+		return 0, err
+	}
+	last, _ := store.EventIndex(st.row.Event)
+	var versions int64
+	if err := m.row(ctx, countHistory, last).Scan(&versions); err != nil {
+		return 0, err
+	}
+	if versions == 0 || versions != st.row.Version {
+		return 0, fmt.Errorf("%d of its %d versions are found in the ledger: %w", versions, st.row.Version, errDamaged)
+	}
+	result, err := m.exec(ctx, eraseEntries, last)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // Scrub rewrites the database's files, so that what was erased is not left in

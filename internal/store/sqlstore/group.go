@@ -203,6 +203,7 @@ type state struct {
 // record is one row of the ledger that is to be written.
 type record struct {
 	event   ledger.Event
+	before  string // the event that left the object as it was; empty: there was none
 	leaf    []byte
 	salt    []byte
 	body    []byte

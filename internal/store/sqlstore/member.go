@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"encoding/base32"
-	"encoding/binary"
 	"errors"
 	"iter"
 	"slices"
@@ -197,7 +195,9 @@ func (m *member) Record(ctx context.Context, e ledger.Event, o store.Object) (le
 	if err != nil {
 		return e, err
 	}
-	id, salt, nonce := newID(m.now)
+	// The leaf's index is known: updates take turns, and this one's leaves come
+	// after those of the updates that were kept.
+	id, salt, nonce := newRandom(m.head.size + m.first + int64(len(m.hashes)))
 	body := slices.Clone(o.Body)
 	e.Version, e.ID, e.Time = ledger.FormatVersion, id, m.now
 	e.Object = ledger.Object{Kind: o.Kind, ID: o.ID, Version: old.row.Version + 1}
@@ -211,7 +211,7 @@ func (m *member) Record(ctx context.Context, e ledger.Event, o store.Object) (le
 	if err != nil {
 		return e, err
 	}
-	kept := record{e, leaf, salt, body, text, o.Subject}
+	kept := record{e, old.row.Event, leaf, salt, body, text, o.Subject}
 	if o.Subject != "" && m.pool.master != nil {
 		key, err := m.keyOf(ctx, o.Subject)
 		if err != nil {
@@ -268,16 +268,12 @@ func keepable(s string, longest int) bool {
 	return len(s) <= longest && utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }
 
-var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
-
-// newID makes an event's id, the salt of its commitment, and the nonce that
-// its state is sealed with. The id begins
-// with the time, in milliseconds, so that the indices over ids and causes grow
-// at their end instead of all over; the other 80 bits are random.
-func newID(now time.Time) (id string, salt, nonce []byte) {
-	random := make([]byte, 16+saltSize+nonceSize)
+// newRandom makes what is random in the event at an index: its id, the salt of
+// its commitment, and the nonce that its state is sealed with.
+func newRandom(index int64) (id string, salt, nonce []byte) {
+	random := make([]byte, store.EventRandom+saltSize+nonceSize)
 	_, _ = rand.Read(random) // never fails
-	ms := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli())<<16)
-	copy(random[:6], ms)
-	return "evt_" + idEncoding.EncodeToString(random[:16]), random[16 : 16+saltSize], random[16+saltSize:]
+	id = store.EventID(index, [store.EventRandom]byte(random))
+	random = random[store.EventRandom:]
+	return id, random[:saltSize:saltSize], random[saltSize:]
 }

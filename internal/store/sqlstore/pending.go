@@ -72,7 +72,11 @@ func (p *pending) flush(ctx context.Context, q *session, size int64) error {
 	err := q.bulk(ctx, insertEntries, len(p.records), args, func(args []any, i int) []any {
 		r := &p.records[i]
 		o := r.event.Object
-		return append(args, index+int64(i), r.event.ID, o.Kind, o.ID, o.Version, r.event.Cause,
+		var prev any
+		if at, known := store.EventIndex(r.before); known {
+			prev = at
+		}
+		return append(args, index+int64(i), r.event.ID, o.Kind, o.ID, o.Version, prev, r.event.Cause,
 			r.leaf, r.salt, r.body, r.keys, r.subject)
 	})
 	if err != nil {

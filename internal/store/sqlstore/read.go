@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 
 	"github.com/onus-id/onus"
@@ -211,21 +212,42 @@ func (r *reader) Events(ctx context.Context, q store.EventQuery) iter.Seq2[store
 
 func (r *reader) entries(ctx context.Context, q store.EventQuery, from int64, n int) ([]store.Entry, error) {
 	var text strings.Builder
+	var args []any
+	of := ` FROM entry e`
+	if q.ObjectID != "" {
+		last, known, err := r.lastIndex(ctx, ref{q.ObjectKind, q.ObjectID})
+		if err != nil || !known {
+			return nil, err
+		}
+		text.WriteString(withHistory)
+		args, of = append(args, last), ` FROM history h JOIN entry e ON e.idx = h.idx`
+	}
 	text.WriteString(`SELECT e.idx, e.id, e.leaf, e.keys, e.subject`)
 	if q.Bodies {
 		text.WriteString(`, e.body, e.salt, k.key`)
 	}
-	text.WriteString(` FROM entry e`)
+	text.WriteString(of)
 	if q.Bodies {
 		text.WriteString(joinKey)
 	}
-	text.WriteString(` WHERE e.idx >= ?`)
-	args := []any{from}
+	to := int64(math.MaxInt64)
+	if q.ID != "" {
+		at, known := store.EventIndex(q.ID)
+		if !known {
+			return nil, nil
+		}
+		from, to = max(from, at), at
+	}
+	if at, known := store.EventIndex(q.Cause); known {
+		from = max(from, at+1)
+	}
+	text.WriteString(` WHERE e.idx >= ? AND e.idx <= ?`)
+	args = append(args, from, to)
 	for _, c := range []struct{ where, value string }{
 		{` AND e.object_kind = ?`, q.ObjectKind},
 		{` AND e.object_id = ?`, q.ObjectID},
 		{` AND e.id = ?`, q.ID},
-		{` AND e.cause <> '' AND e.cause = ?`, q.Cause},
+		{` AND e.cause = ?`, q.Cause},
 		{` AND e.subject = ?`, q.Subject},
 	} {
 		if c.value != "" {
@@ -259,6 +281,16 @@ func (r *reader) entries(ctx context.Context, q store.EventQuery, from int64, n 
 		return nil, fmt.Errorf("read the ledger from %d: %w", from, err)
 	}
 	return entries, nil
+}
+
+// lastIndex gives the index of the event that left an object as it is.
+func (q *session) lastIndex(ctx context.Context, at ref) (int64, bool, error) {
+	st, err := q.load(ctx, at)
+	if err != nil || !st.exists {
+		return 0, false, err
+	}
+	index, known := store.EventIndex(st.row.Event)
+	return index, known, nil
 }
 
 // formatKeys writes keys as they are kept beside an object and its events.

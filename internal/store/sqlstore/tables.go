@@ -45,14 +45,16 @@ func pages[T any](
 }
 
 const (
-	entryColumns = `e.idx, e.id, e.object_kind, e.object_id, e.object_version, e.cause, e.leaf, e.salt, e.body, e.keys, e.subject, k.key`
-	joinKey      = ` LEFT JOIN subject_key k ON e.subject <> '' AND k.subject = e.subject`
-	allEntries   = `SELECT ` + entryColumns + ` FROM entry e` + joinKey + ` WHERE e.idx >= ? ORDER BY e.idx LIMIT ?`
-	lastEntries  = `SELECT ` + entryColumns + ` FROM entry e` + joinKey + ` WHERE (e.object_kind, e.object_id) > (?, ?)
-		AND e.idx = (SELECT MAX(l.idx) FROM entry l WHERE l.object_kind = e.object_kind AND l.object_id = e.object_id)
-		ORDER BY e.object_kind, e.object_id LIMIT ?`
-	allObjects = `SELECT kind, id, version, event, after, body, keys FROM object WHERE (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?`
-	allKeys    = `SELECT k.kind, k.name, k.value, k.id, COALESCE(o.keys, '[]') FROM object_key k
+	joinKey    = ` LEFT JOIN subject_key k ON e.subject <> '' AND k.subject = e.subject`
+	allEntries = `SELECT e.idx, e.id, e.object_kind, e.object_id, e.object_version, e.cause, e.leaf, e.salt, e.body, e.keys, e.subject, k.key,
+			e.prev, p.object_version, o.version, o.event, o.after, CASE WHEN o.event = e.id THEN o.body END, CASE WHEN o.event = e.id THEN o.keys END
+		FROM entry e` + joinKey + `
+		LEFT JOIN entry p ON p.idx = e.prev AND p.object_kind = e.object_kind AND p.object_id = e.object_id
+		LEFT JOIN object o ON o.kind = e.object_kind AND o.id = e.object_id
+		WHERE e.idx >= ? ORDER BY e.idx LIMIT ?`
+	countObjects = `SELECT COUNT(*) FROM object`
+	allObjects   = `SELECT kind, id, version, event, after, body, keys FROM object WHERE (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?`
+	allKeys      = `SELECT k.kind, k.name, k.value, k.id, COALESCE(o.keys, '[]') FROM object_key k
 		LEFT JOIN object o ON o.kind = k.kind AND o.id = k.id
 		WHERE (k.kind, k.name, k.value, k.id) > (?, ?, ?, ?) ORDER BY k.kind, k.name, k.value, k.id LIMIT ?`
 	oneKey = `SELECT 1 FROM object_key WHERE kind = ? AND name = ? AND value = ? AND id = ?`
@@ -61,13 +63,28 @@ const (
 func (q *session) scanEntry(rows *sql.Rows) (store.StoredEntry, error) {
 	var e store.StoredEntry
 	var keys string
-	var wrapped []byte
-	err := rows.Scan(&e.Index, &e.ID, &e.Kind, &e.Object, &e.Version, &e.Cause, &e.Leaf, &e.Salt, &e.Body, &keys, &e.Subject, &wrapped)
+	var wrapped, body []byte
+	var prev, prevVersion, version sql.NullInt64
+	var event, after, rowKeys sql.NullString
+	err := rows.Scan(&e.Index, &e.ID, &e.Kind, &e.Object, &e.Version, &e.Cause, &e.Leaf, &e.Salt, &e.Body, &keys, &e.Subject, &wrapped,
+		&prev, &prevVersion, &version, &event, &after, &body, &rowKeys)
 	if err != nil {
 		return e, err
 	}
 	if e.Keys, err = parseKeys(keys); err != nil {
 		return e, err
+	}
+	e.HasPrev, e.PrevVersion = prev.Valid, prevVersion.Int64
+	if version.Valid {
+		e.Row = &store.StoredObject{
+			Row:   store.Row{Kind: e.Kind, ID: e.Object, Version: version.Int64, Event: event.String, Body: body},
+			After: after.String,
+		}
+	}
+	if rowKeys.Valid {
+		if e.Row.Keys, err = parseKeys(rowKeys.String); err != nil {
+			return e, err
+		}
 	}
 	return e, q.open(e.ID, &e.Entry, wrapped)
 }
@@ -78,10 +95,10 @@ func (r *reader) StoredEntries(ctx context.Context) iter.Seq2[store.StoredEntry,
 		func(e store.StoredEntry) []any { return []any{e.Index + 1} })
 }
 
-// LastEntries gives the last entry of every object, by kind and id.
-func (r *reader) LastEntries(ctx context.Context) iter.Seq2[store.StoredEntry, error] {
-	return pages(ctx, r.session, "ledger", lastEntries, []any{"", ""}, r.scanEntry,
-		func(e store.StoredEntry) []any { return []any{e.Kind, e.Object} })
+// CountObjects gives the number of rows of objects.
+func (r *reader) CountObjects(ctx context.Context) (n int64, err error) {
+	err = r.row(ctx, countObjects).Scan(&n)
+	return n, err
 }
 
 // StoredObjects gives all objects, by kind and id.

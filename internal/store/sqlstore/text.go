@@ -25,6 +25,12 @@ const (
 	deleteKey = `DELETE FROM object_key WHERE kind = ? AND name = ? AND value = ? AND id = ?`
 )
 
+// withHistory begins a statement on the entries of one object, whose last is at
+// the index given: each names the one before.
+const withHistory = `WITH RECURSIVE history (idx, prev) AS (
+	SELECT idx, prev FROM entry WHERE idx = ?
+	UNION ALL SELECT e.idx, e.prev FROM history h JOIN entry e ON e.idx = h.prev AND e.idx < h.idx) `
+
 // A bulk statement writes several rows at once.
 type bulk struct {
 	before string
@@ -34,8 +40,8 @@ type bulk struct {
 
 var (
 	insertEntries = bulk{
-		`INSERT INTO entry (idx, id, object_kind, object_id, object_version, cause, leaf, salt, body, keys, subject) VALUES `,
-		11, ``,
+		`INSERT INTO entry (idx, id, object_kind, object_id, object_version, prev, cause, leaf, salt, body, keys, subject) VALUES `,
+		12, ``,
 	}
 	putObjects = bulk{
 		`INSERT INTO object (kind, id, version, event, after, body, keys) VALUES `, 7,

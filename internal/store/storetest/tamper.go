@@ -37,7 +37,7 @@ func tamperingIsFound(t *testing.T, b Backend) {
 		},
 		"a former state comes back": {
 			`UPDATE object SET version = 1, event = (SELECT id FROM entry WHERE idx = 0), body = (SELECT body FROM entry WHERE idx = 0) WHERE id = 'a'`,
-			``, `thing a: its row is version 1, and the ledger's last is 2`,
+			``, `thing a: its row has another commitment than its last event`,
 		},
 		"a key row is changed": {
 			`UPDATE object_key SET value = 'w' WHERE id = 'a'`, ``, `thing a: it is found by k="w", and no event says so`,
@@ -68,6 +68,19 @@ func tamperingIsFound(t *testing.T, b Backend) {
 		"a column beside a leaf": {
 			`UPDATE entry SET cause = 'evt_other' WHERE idx = 0`, ``, `thing a: the columns of entry 0 do not repeat its leaf`,
 		},
+		"an entry leads past the version before": {
+			`UPDATE entry SET prev = NULL WHERE idx = 3`, ``, `thing a: entry 3 does not lead to the version before`,
+		},
+		"an entry leads to another object": {
+			`UPDATE entry SET prev = 1 WHERE idx = 3`, ``, `thing a: entry 3 does not lead to the version before`,
+		},
+		"an object names an event that never was": {
+			`UPDATE object SET version = 3, event = 'evt_other' WHERE id = 'a'`, ``, `thing a: it has a row, and no event of the ledger made it`,
+		},
+		"an object names another object's event": {
+			`UPDATE object SET version = 3, event = (SELECT id FROM entry WHERE idx = 1) WHERE id = 'a'`,
+			``, `thing a: it has a row, and no event of the ledger made it`,
+		},
 		"the last entry is dropped": {
 			`DELETE FROM entry WHERE idx = 4`, `entry 4: it is missing; the signed checkpoint has 5 entries`, `thing c: it has a row, and no event of the ledger made it`,
 		},
@@ -75,15 +88,15 @@ func tamperingIsFound(t *testing.T, b Backend) {
 			`DELETE FROM entry WHERE idx = 2`, `entry 2: it is missing; the next one there is 3`, `workflow joiner: it has a row, and no event of the ledger made it`,
 		},
 		"the first entry is dropped": {
-			`DELETE FROM entry WHERE idx = 0`, `entry 0: it is missing; the next one there is 1`, ``,
+			`DELETE FROM entry WHERE idx = 0`, `entry 0: it is missing; the next one there is 1`, `thing a: entry 3 does not lead to the version before`,
 		},
 		"two entries change places": {
 			`UPDATE entry SET idx = 99 WHERE idx = 1; UPDATE entry SET idx = 1 WHERE idx = 2; UPDATE entry SET idx = 2 WHERE idx = 99`,
-			`its leaves do not give the signed root`, ``,
+			`its leaves do not give the signed root`, `entry 1 is not found by its ID`,
 		},
 		"two entries of one object change places": {
 			`UPDATE entry SET idx = 99 WHERE idx = 0; UPDATE entry SET idx = 0 WHERE idx = 3; UPDATE entry SET idx = 3 WHERE idx = 99`,
-			`it makes version 2 of thing a, and version 0 was before it`, `its row is version 2, and the ledger's last is 1`,
+			`it makes version 2 of thing a, and version 0 was before it`, `entry 0 is not found by its ID`,
 		},
 		"the last entry is dropped and the head set back": {
 			`DELETE FROM entry WHERE idx = 4; UPDATE ledger_head SET size = 4`,
@@ -115,8 +128,31 @@ func tamperingIsFound(t *testing.T, b Backend) {
 			wantSentence(t, err, c.state)
 		})
 	}
+	formerRowIsFound(t, b)
 	leafIsEdited(t, b)
 	damagedHeadIsNotSigned(t, b)
+}
+
+// A row that was once true, whole, is found by what came after it.
+func formerRowIsFound(t *testing.T, b Backend) {
+	t.Helper()
+	t.Run("a former row comes back", func(t *testing.T) {
+		s := open(t, b)
+		db, _ := s.Writer()
+		sql := func(statement string) {
+			t.Helper()
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(t, s, thing("a", `1`))
+		sql(`CREATE TABLE aside AS SELECT * FROM object`)
+		put(t, s, thing("a", `2`))
+		sql(`DELETE FROM object`)
+		sql(`INSERT INTO object SELECT * FROM aside`)
+		_, err := store.VerifyState(t.Context(), s, nil)
+		wantSentence(t, err, `thing a: its row is version 1, and the ledger's last is 2`)
+	})
 }
 
 // tamperable is a store of five entries: a, b, workflow, a again, c.

@@ -21,20 +21,19 @@ CREATE TABLE object_key (
 );
 
 CREATE TABLE entry (
-    idx            BIGINT PRIMARY KEY,   -- of the leaf, from 0, without gaps
-    id             TEXT NOT NULL UNIQUE, -- of the event
+    idx            BIGINT PRIMARY KEY, -- of the leaf, from 0, without gaps
+    id             TEXT NOT NULL,      -- of the event; it begins with idx, so it needs no index
     object_kind    TEXT COLLATE "C" NOT NULL,
     object_id      TEXT COLLATE "C" NOT NULL,
     object_version BIGINT NOT NULL,
+    prev           BIGINT,             -- idx of the object's version before; null: this is the first
     cause          TEXT NOT NULL,
-    leaf           BYTEA NOT NULL,       -- the exact bytes that were hashed
-    salt           BYTEA,                -- null once erased
-    body           BYTEA,                -- null once erased
+    leaf           BYTEA NOT NULL,     -- the exact bytes that were hashed
+    salt           BYTEA,              -- null once erased
+    body           BYTEA,              -- null once erased
     keys           TEXT NOT NULL,
     subject        TEXT NOT NULL
 );
-CREATE INDEX entry_object ON entry (object_kind, object_id, idx);
-CREATE INDEX entry_cause ON entry (cause, idx) WHERE cause <> '';
 
 CREATE TABLE ledger_head (
     one        INTEGER PRIMARY KEY CHECK (one = 1),

@@ -19,20 +19,19 @@ CREATE TABLE object_key (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE entry (
-    idx            INTEGER PRIMARY KEY,  -- of the leaf, from 0, without gaps
-    id             TEXT NOT NULL UNIQUE, -- of the event
+    idx            INTEGER PRIMARY KEY, -- of the leaf, from 0, without gaps
+    id             TEXT NOT NULL,       -- of the event; it begins with idx, so it needs no index
     object_kind    TEXT NOT NULL,
     object_id      TEXT NOT NULL,
     object_version INTEGER NOT NULL,
+    prev           INTEGER,             -- idx of the object's version before; null: this is the first
     cause          TEXT NOT NULL,
-    leaf           BLOB NOT NULL,        -- the exact bytes that were hashed
-    salt           BLOB,                 -- null once erased
-    body           BLOB,                 -- null once erased
+    leaf           BLOB NOT NULL,       -- the exact bytes that were hashed
+    salt           BLOB,                -- null once erased
+    body           BLOB,                -- null once erased
     keys           TEXT NOT NULL,
     subject        TEXT NOT NULL
 ) STRICT;
-CREATE INDEX entry_object ON entry (object_kind, object_id, idx);
-CREATE INDEX entry_cause ON entry (cause, idx) WHERE cause <> '';
 
 CREATE TABLE ledger_head (
     one        INTEGER PRIMARY KEY CHECK (one = 1),
