@@ -25,7 +25,7 @@ func (d *asked) facts(ctx context.Context, run onus.Run, row store.Row) (*onus.E
 		return onus.Errorf(onus.Conflict, "wait for the next cycle: it plans again, and asks again for what it then needs",
 			"what approval %s is about may not be so any more: they %s since", d.a.ID, later.Kind), nil
 	}
-	changes, err := store.Changes.Find(ctx, d.tx, "run", string(run.ID))
+	changes, err := store.Changes.Query(ctx, d.tx, store.ChangesOf(run.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func (e *Engine) difference(ctx context.Context, r store.Reader, a onus.Approval
 	if err != nil {
 		return next, "", nil, err
 	}
-	changes, err := store.Changes.Find(ctx, r, "run", string(a.Run))
+	changes, err := store.Changes.Query(ctx, r, store.ChangesOf(a.Run))
 	if err != nil {
 		return next, "", nil, err
 	}

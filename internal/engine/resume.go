@@ -65,7 +65,7 @@ func (d *ruling) refuseRun(ctx context.Context, run onus.Run, row store.Row) err
 // endChanges refuses the changes of a run that have begun and are not ended;
 // one that never began has no row to end.
 func (d *ruling) endChanges(ctx context.Context, run onus.Run) error {
-	changes, err := store.Changes.Find(ctx, d.tx, "run", string(run.ID))
+	changes, err := store.Changes.Query(ctx, d.tx, store.ChangesOf(run.ID))
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (d *ruling) resume(ctx context.Context, run onus.Run, row store.Row) error 
 	if err != nil {
 		return err
 	}
-	changes, err := store.Changes.Find(ctx, d.tx, "run", string(run.ID))
+	changes, err := store.Changes.Query(ctx, d.tx, store.ChangesOf(run.ID))
 	if err != nil {
 		return err
 	}
@@ -265,7 +265,7 @@ func (d *ruling) supersede(ctx context.Context, run onus.Run, row store.Row, pla
 // next look sees it.
 func (d *ruling) mayHaveLanded(ctx context.Context, run onus.Run) error {
 	l := &live{run: run}
-	changes, err := store.Changes.Find(ctx, d.tx, "run", string(run.ID))
+	changes, err := store.Changes.Query(ctx, d.tx, store.ChangesOf(run.ID))
 	if err != nil {
 		return err
 	}

@@ -262,7 +262,7 @@ func inOrder(ctx context.Context, r store.Reader, runs []onus.Run) ([]onus.Chang
 	}
 	var all []at
 	for _, run := range runs {
-		for row, err := range r.Find(ctx, store.Is(store.Changes.Name, "run", string(run.ID))) {
+		for row, err := range r.Find(ctx, store.ChangesOf(run.ID)) {
 			if err != nil {
 				return nil, err
 			}

@@ -24,7 +24,7 @@ func (e *Engine) selected(ctx context.Context, r store.Reader, s onus.ReversalSc
 	}
 	undo := map[onus.IdentityID][]onus.ChangeID{}
 	for _, run := range runs {
-		changes, err := store.Changes.Find(ctx, r, "run", string(run.ID))
+		changes, err := store.Changes.Query(ctx, r, store.ChangesOf(run.ID))
 		if err != nil {
 			return nil, err
 		}

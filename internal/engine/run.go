@@ -144,23 +144,19 @@ func loadFrom(ctx context.Context, r store.Reader, id onus.RunID) (l *live, err 
 	n := len(l.plan.Changes)
 	l.changes, l.rows = make([]onus.Change, n), make([]store.Row, n)
 	for i, p := range l.plan.Changes {
-		l.changes[i] = onus.Change{ID: changeID(id, i), Run: id, Index: i, State: onus.ChangePlanned, Planned: p, Identity: l.plan.Identity}
+		l.changes[i] = onus.Change{ID: store.ChangeID(id, i), Run: id, Index: i, State: onus.ChangePlanned, Planned: p, Identity: l.plan.Identity}
 	}
-	for row, err := range r.Find(ctx, store.Is(store.Changes.Name, "run", string(id))) {
+	for row, err := range r.Find(ctx, store.ChangesOf(id)) {
 		if err != nil {
 			return nil, err
 		}
-		c, row, err := store.Changes.GetRow(ctx, r, row.ID)
+		c, err := store.Changes.Decode(row)
 		if err != nil {
 			return nil, err
 		}
 		l.changes[c.Index], l.rows[c.Index] = c, row
 	}
 	return l, nil
-}
-
-func changeID(run onus.RunID, index int) onus.ChangeID {
-	return onus.ChangeID(fmt.Sprintf("%s.%02d", run, index+1))
 }
 
 // A write records one thing in a transaction, and when that is committed

@@ -208,7 +208,10 @@ var (
 	Occasions = Kind[onus.Occasion]{
 		Name: "occasion", ID: func(v onus.Occasion) string { return v.ID },
 		Keys: func(v onus.Occasion) []Key {
-			keys := []Key{{"state", string(v.State)}, {"identity", string(v.Identity)}}
+			keys := []Key{{"identity", string(v.Identity)}}
+			if v.State != onus.Settled {
+				keys = append(keys, Key{"state", string(v.State)})
+			}
 			if v.Reversal != "" {
 				keys = append(keys, Key{"reversal", v.Reversal})
 			}
@@ -222,15 +225,13 @@ var (
 	}
 	Plans = Kind[onus.Plan]{
 		Name: "plan", ID: func(v onus.Plan) string { return string(v.Digest) },
-		Keys:    func(v onus.Plan) []Key { return []Key{{"identity", string(v.Identity)}} },
 		Subject: func(v onus.Plan) string { return string(v.Identity) },
 	}
 	Batches = Kind[onus.Batch]{
 		Name: "batch", ID: func(v onus.Batch) string { return v.ID },
 		Keys: func(v onus.Batch) []Key {
 			return []Key{
-				{"state", string(v.State)}, {"at", string(v.Workflow) + "/" + Stamp(v.At)}, {"time", Stamp(v.At)},
-				{"moved", Position(v.Moved)},
+				{"at", string(v.Workflow) + "/" + Stamp(v.At)}, {"time", Stamp(v.At)}, {"moved", Position(v.Moved)},
 			}
 		},
 	}
@@ -247,7 +248,6 @@ var (
 	}
 	Changes = Kind[onus.Change]{
 		Name: "change", ID: func(v onus.Change) string { return string(v.ID) },
-		Keys:    func(v onus.Change) []Key { return []Key{{"run", string(v.Run)}} },
 		Subject: func(v onus.Change) string { return string(v.Identity) },
 	}
 	Exceptions = Kind[onus.Exception]{
@@ -338,6 +338,14 @@ func RecordID(source onus.SourceName, key string) string { return string(source)
 // AcceptanceID is the id of what a person said to a duty.
 func AcceptanceID(duty onus.DutyID, person onus.IdentityID) string {
 	return string(duty) + " " + string(person)
+}
+
+// ChangesOf is the query for the changes of a run, in their order.
+func ChangesOf(run onus.RunID) Query { return Query{Kind: Changes.Name, Prefix: string(run) + "."} }
+
+// ChangeID is the id of a run's change at an index.
+func ChangeID(run onus.RunID, index int) onus.ChangeID {
+	return onus.ChangeID(fmt.Sprintf("%s.%02d", run, index+1))
 }
 
 // AccountID is the id of a system's account.

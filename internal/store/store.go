@@ -130,12 +130,13 @@ type Row struct {
 // A Query finds objects of one kind: all of them in order of id, or those
 // with a key of that name and a value in [From, To].
 type Query struct {
-	Kind  string
-	Key   string // empty: all of the kind
-	From  string
-	To    string
-	After string // the id after which to go on, when Key is empty or From equals To; else an error
-	Limit int    // 0: all
+	Kind   string
+	Key    string // empty: all of the kind
+	From   string
+	To     string
+	Prefix string // of the ids, when Key is empty
+	After  string // the id after which to go on, when Key is empty or From equals To; else an error
+	Limit  int    // 0: all
 }
 
 // Is is the query for one exact value of a key.

@@ -58,6 +58,7 @@ func (g *group) run(ctx context.Context, requests []*request, lost *group) error
 			return err
 		}
 	}
+	g.store.known.asOf(g.head)
 	if g.head.erasures != g.store.seen {
 		g.store.keys, g.store.seen = nil, g.head.erasures
 	}
@@ -129,6 +130,7 @@ func (g *group) commit(ctx context.Context, tx *sql.Tx, token string) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	g.store.head = next
+	g.store.known.learn(&g.pending, next)
 	for subject, k := range g.made {
 		g.store.remember(subject, k.aead)
 	}

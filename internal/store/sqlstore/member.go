@@ -111,9 +111,12 @@ func (m *member) state(ctx context.Context, at ref) (*state, error) {
 	if st := m.group.objects[at]; st != nil {
 		return st, nil
 	}
-	st, err := m.load(ctx, at)
-	if err != nil {
-		return nil, m.watch(err)
+	st := m.group.store.known.get(at)
+	if st == nil {
+		var err error
+		if st, err = m.load(ctx, at); err != nil {
+			return nil, m.watch(err)
+		}
 	}
 	m.group.put(at, st)
 	return st, nil

@@ -94,11 +94,17 @@ func (r *reader) Find(ctx context.Context, q store.Query) iter.Seq2[store.Row, e
 }
 
 func checkQuery(q store.Query) error {
+	if q.Key != "" && q.Prefix != "" {
+		return onus.Errorf(onus.Internal, "", "find %s by %s: Prefix has a meaning without a key only", q.Kind, q.Key)
+	}
 	if q.Key != "" && q.From != q.To && q.After != "" {
 		return onus.Errorf(onus.Internal, "", "find %s by %s: After has no meaning in a range of values", q.Kind, q.Key)
 	}
 	return nil
 }
+
+// lastRune comes after every text that an id goes on with.
+const lastRune = "\U0010FFFF"
 
 // A cursor is how far a Find has come.
 type cursor struct {
@@ -138,6 +144,8 @@ func (r *reader) piece(ctx context.Context, c *cursor) ([]store.Row, error) {
 	}
 	var err error
 	switch {
+	case q.Key == "" && q.Prefix != "":
+		err = r.each(ctx, scan, selectPrefix, q.Kind, q.Prefix, c.id, q.Prefix+lastRune, n)
 	case q.Key == "":
 		err = r.each(ctx, scan, selectOfKind, q.Kind, c.id, n)
 	case ranged && c.first:
@@ -173,7 +181,10 @@ func hasEarlier(keys, name, from, value string) (bool, error) {
 func (r *reader) Count(ctx context.Context, q store.Query) (int, error) {
 	var n int
 	row := func() *sql.Row {
-		if q.Key == "" {
+		switch {
+		case q.Key == "" && q.Prefix != "":
+			return r.row(ctx, countPrefix, q.Kind, q.Prefix, q.Prefix+lastRune)
+		case q.Key == "":
 			return r.row(ctx, countOfKind, q.Kind)
 		}
 		return r.row(ctx, countByKey, q.Kind, q.Key, q.From, q.To)

@@ -79,9 +79,10 @@ type Store struct {
 	done   chan struct{} // closed when the writer has ended
 	once   sync.Once
 
-	head *head                  // as last committed; nil: unknown. Only the writer touches it.
-	keys map[string]cipher.AEAD // of subjects, as committed; only the writer touches it
-	seen int64                  // the erasures that keys has heard of
+	head  *head                  // as last committed; nil: unknown. Only the writer touches it.
+	known known                  // objects, as committed
+	keys  map[string]cipher.AEAD // of subjects, as committed; only the writer touches it
+	seen  int64                  // the erasures that keys has heard of
 
 	growing sync.Mutex
 	grown   chan struct{} // closed by the next commit; guarded by growing

@@ -13,6 +13,8 @@ const (
 
 	objectColumns = `o.id, o.version, o.event, o.body, o.keys`
 	selectOfKind  = `SELECT o.id, ` + objectColumns + ` FROM object o WHERE o.kind = ? AND o.id > ? ORDER BY o.id LIMIT ?`
+	selectPrefix  = `SELECT o.id, ` + objectColumns + ` FROM object o
+		WHERE o.kind = ? AND o.id >= ? AND o.id > ? AND o.id < ? ORDER BY o.id LIMIT ?`
 	// The pair of value and id goes on after the last row given.
 	selectByKey = `SELECT k.value, ` + objectColumns + ` FROM object_key k JOIN object o ON o.kind = k.kind AND o.id = k.id
 		WHERE k.kind = ? AND k.name = ? AND (k.value, k.id) > (?, ?) AND k.value <= ? ORDER BY k.value, k.id LIMIT ?`
@@ -20,6 +22,7 @@ const (
 		WHERE k.kind = ? AND k.name = ? AND k.value >= ? AND k.value <= ? ORDER BY k.value, k.id LIMIT ?`
 
 	countOfKind = `SELECT COUNT(*) FROM object WHERE kind = ?`
+	countPrefix = `SELECT COUNT(*) FROM object WHERE kind = ? AND id >= ? AND id < ?`
 	countByKey  = `SELECT COUNT(DISTINCT id) FROM object_key WHERE kind = ? AND name = ? AND value >= ? AND value <= ?`
 
 	deleteKey = `DELETE FROM object_key WHERE kind = ? AND name = ? AND value = ? AND id = ?`
@@ -74,8 +77,8 @@ var bulkTexts = func() map[string][]string {
 // texts are all statements that are worth preparing.
 func texts() []string {
 	all := []string{
-		selectHead, updateHead, updateCheckpoint, selectObject, selectOfKind, selectByKey, selectFromKey,
-		countOfKind, countByKey, deleteKey, selectSubjectKey, insertSubjectKey,
+		selectHead, updateHead, updateCheckpoint, selectObject, selectOfKind, selectPrefix, selectByKey, selectFromKey,
+		countOfKind, countPrefix, countByKey, deleteKey, selectSubjectKey, insertSubjectKey,
 	}
 	for _, sized := range bulkTexts {
 		all = append(all, sized...)

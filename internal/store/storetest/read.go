@@ -157,6 +157,11 @@ func findByRangesAndPages(t *testing.T, b Backend) {
 		"all of a kind":            {store.Is("thing", "", ""), ids(0, many, 1), many},
 		"all, limited":             {store.Query{Kind: "thing", Limit: 700}, ids(0, 700, 1), many},
 		"all, going on":            {store.Query{Kind: "thing", After: "01189", Limit: 5}, ids(1190, 1195, 1), many},
+		"a prefix":                 {store.Query{Kind: "thing", Prefix: "0011"}, ids(110, 120, 1), 10},
+		"a long prefix":            {store.Query{Kind: "thing", Prefix: "0"}, ids(0, many, 1), many},
+		"a prefix, going on":       {store.Query{Kind: "thing", Prefix: "0011", After: "00116", Limit: 2}, ids(117, 119, 1), 10},
+		"a prefix that is an id":   {store.Query{Kind: "word", Prefix: "a"}, []string{"a", "a b", "a-b"}, 3},
+		"a prefix nobody has":      {store.Query{Kind: "thing", Prefix: "x"}, nil, 0},
 		"one value":                {store.Is("thing", "even", "true"), ids(0, many, 2), many / 2},
 		"one value, going on":      {store.Query{Kind: "thing", Key: "even", From: "true", To: "true", After: "00100", Limit: 3}, ids(102, 108, 2), many / 2},
 		"a range, each once":       {store.Query{Kind: "thing", Key: "at", From: "00010", To: "00012"}, ids(9, 13, 1), 4},
@@ -186,6 +191,11 @@ func findByRangesAndPages(t *testing.T, b Backend) {
 		for _, err := range r.Find(t.Context(), store.Query{Kind: "thing", Key: "at", From: "1", To: "2", After: "x"}) {
 			if err == nil {
 				t.Error("After in a range was passed over in silence")
+			}
+		}
+		for _, err := range r.Find(t.Context(), store.Query{Kind: "thing", Key: "at", From: "1", To: "2", Prefix: "x"}) {
+			if err == nil {
+				t.Error("Prefix with a key was passed over in silence")
 			}
 		}
 		// Other reads may go on inside a loop, and a loop may be left.
