@@ -257,7 +257,7 @@ func insertAll(ctx context.Context, db *sql.DB, entries [][]byte) error {
 
 func plainSQLite(b *testing.B) *sql.DB {
 	b.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.TempDir(), "plain.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.TempDir(), "plain.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-65536)")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -75,7 +75,12 @@ func open(ctx context.Context, file string, o Options, unlock func() error) (sto
 	if err := migrate(ctx, write); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	read, err := handle(file, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(10000)", "query_only(ON)"}})
+	read, err := handle(file, url.Values{"mode": {"ro"}, "_pragma": {
+		"busy_timeout(10000)", "query_only(ON)",
+		// All connections of a process share one pool of pages: one that may hold
+		// few takes those of the writer.
+		"cache_size(-16384)",
+	}})
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
