@@ -27,7 +27,8 @@ var house = []room{
 	{"api/client", ""},
 
 	{"internal/flow/expr", "onus"},
-	{"internal/flow", "onus connector internal/flow/expr"},
+	{"internal/rota", ""},
+	{"internal/flow", "onus connector internal/rota internal/flow/expr"},
 	{"internal/flow/schema", "onus internal/flow/expr internal/flow"},
 	{"internal/flow/starter", "onus internal/flow"},
 	{"internal/planning", "onus internal/flow/expr internal/flow"},
@@ -50,8 +51,9 @@ var house = []room{
 	{"internal/ownership", "onus ledger internal/flow internal/store"},
 	{"internal/ownership/ownershiptest", "onus internal/flow internal/store internal/ownership"},
 
-	{"internal/intake", "onus ledger source internal/flow/expr internal/flow internal/store"},
-	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/ownership internal/intake"},
+	{"internal/escalation", "onus internal/rota internal/flow internal/store internal/ownership"},
+	{"internal/intake", "onus ledger source internal/flow/expr internal/flow internal/store internal/escalation"},
+	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/ownership internal/escalation internal/intake"},
 	{"internal/engine/riverqueue", "onus internal/store internal/engine"},
 	{"internal/notify", "onus ledger internal/flow internal/planning internal/store internal/engine"},
 	{"internal/attribution", "onus ledger internal/flow/expr internal/flow internal/planning internal/store"},
@@ -83,7 +85,7 @@ var house = []room{
 		"internal/store/sqlstore " +
 		"internal/store/sqlite " +
 		"internal/store/postgres " +
-		"internal/ownership " +
+		"internal/escalation internal/ownership " +
 		"internal/intake " +
 		"internal/engine " +
 		"internal/engine/riverqueue " +
@@ -110,7 +112,7 @@ var house = []room{
 	{"internal/bench", "onus connector"},
 
 	{"internal/cli", "onus ledger internal/flow internal/flow/schema internal/flow/starter internal/planning internal/flowtest " +
-		"internal/engine internal/attribution internal/trail internal/authority internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
+		"internal/escalation internal/engine internal/attribution internal/trail internal/authority internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
 	{"cmd/onus", "internal/cli"},
 	{"cmd/onus-verify", "ledger"},
 }
@@ -145,7 +147,7 @@ const everything = "*"
 var (
 	// The pure rooms know no clock, no network and no database; nor does
 	// anything that they reach. (forbidigo watches time.Now.)
-	pure         = []string{"internal/flow", "internal/flow/expr", "internal/planning", "internal/reconcile", "internal/authority"}
+	pure         = []string{"internal/flow", "internal/flow/expr", "internal/planning", "internal/reconcile", "internal/authority", "internal/rota"}
 	impure       = []string{"net", "net/http", "database/sql", "os", "os/exec", "os/user"}
 	doors        = []string{"internal/cli", "internal/httpapi", "internal/console"}
 	behindDoors  = "internal/store" // and below
@@ -154,19 +156,21 @@ var (
 
 // Modules that only some rooms may know, so that each can be replaced.
 var mayKnow = map[string]string{
-	"github.com/riverqueue/":    "internal/engine/riverqueue",
-	"cel.dev/":                  "internal/flow/expr",
-	"go.yaml.in/yaml/":          "internal/flow internal/flow/schema internal/flowtest internal/cli",
-	"github.com/go-ldap/":       "connector/ldap internal/rig internal/demo",
-	"github.com/scim2/":         "connector/scim internal/demo/scimdir",
-	"github.com/wneessen/":      "internal/notify",
-	"github.com/slack-go/":      "internal/notify",
-	"github.com/spf13/cobra":    "internal/cli cmd/onus",
-	"github.com/cedar-policy/":  "internal/authority",
-	"github.com/hiddeco/":       "internal/sshkey",
-	"github.com/danielgtaylor/": "internal/httpapi",
-	"github.com/go-webauthn/":   "internal/authn",
-	"github.com/coreos/":        "internal/authn",
+	"github.com/riverqueue/":      "internal/engine/riverqueue",
+	"cel.dev/":                    "internal/flow/expr",
+	"go.yaml.in/yaml/":            "internal/flow internal/flow/schema internal/flowtest internal/cli",
+	"github.com/go-ldap/":         "connector/ldap internal/rig internal/demo",
+	"github.com/scim2/":           "connector/scim internal/demo/scimdir",
+	"github.com/wneessen/":        "internal/notify",
+	"github.com/slack-go/":        "internal/notify",
+	"github.com/spf13/cobra":      "internal/cli cmd/onus",
+	"github.com/cedar-policy/":    "internal/authority",
+	"github.com/hiddeco/":         "internal/sshkey",
+	"github.com/danielgtaylor/":   "internal/httpapi",
+	"github.com/go-webauthn/":     "internal/authn",
+	"github.com/coreos/":          "internal/authn",
+	"github.com/emersion/go-ical": "internal/rota",
+	"github.com/teambition/":      "internal/rota",
 }
 
 func TestImportsPointUpTheHouse(t *testing.T) {

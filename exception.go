@@ -24,7 +24,8 @@ const (
 	Unconfirmed      Category = "unconfirmed" // applied, and the read back does not show it
 	Residual         Category = "residual_access"
 	OwnerMissing     Category = "owner_missing"
-	SeparationBreach Category = "separation" // somebody holds what a rule keeps apart
+	SeparationBreach Category = "separation"     // somebody holds what a rule keeps apart
+	ProcessDefect    Category = "process_defect" // the exception path has become the production path
 )
 
 // The categories of what goes wrong with Onus itself. No workflow routes
@@ -38,7 +39,7 @@ const (
 var Categories = []Category{
 	StaleSource, BadRead, VolumeGuard, InvalidAttribute, DuplicateKey, WeakMatch, AmbiguousMatch,
 	GuardTripped, Unresolvable, MissingApprover, DeniedBySystem, ConflictOnSystem, InvalidOnSystem,
-	SystemUnreached, Unconfirmed, Residual, OwnerMissing, SeparationBreach,
+	SystemUnreached, Unconfirmed, Residual, OwnerMissing, SeparationBreach, ProcessDefect,
 }
 
 // ExceptionState is how far an exception has come.
@@ -53,6 +54,7 @@ const (
 	ExceptionOverridden ExceptionState = "overridden"
 	ExceptionRefused    ExceptionState = "refused"
 	ExceptionCleared    ExceptionState = "cleared"
+	ExceptionPractised  ExceptionState = "practised" // one for practice, acknowledged
 )
 
 // An Exception is something that stopped because it could not be validated,
@@ -64,12 +66,20 @@ type Exception struct {
 	Group    string         `json:"group"`   // alike exceptions share it: one problem with a count
 	Message  string         `json:"message"` // one sentence: what stopped, and why
 	Hint     string         `json:"hint,omitempty"`
-	Assignee string         `json:"assignee"` // mail address of the person it waits for
+	Assignee string         `json:"assignee"` // mail address of the person it waits for; empty: Nobody says why
+	Nobody   string         `json:"nobody,omitempty"`
 	Route    Route          `json:"route"`
-	Step     int            `json:"step"` // how far up the route
+	Step     int            `json:"step"` // how far up the route, and then the organisation's escalation
 	Opened   time.Time      `json:"opened"`
 	Deadline time.Time      `json:"deadline"` // when it climbs
 	Closed   time.Time      `json:"closed,omitzero"`
+	Practice bool           `json:"practice,omitempty"` // nothing stopped: it is to be acknowledged, and no more
+
+	Acknowledged time.Time     `json:"acknowledged,omitzero"` // since it climbed last
+	Answered     time.Time     `json:"answered,omitzero"`     // by anybody, the first time
+	Offered      string        `json:"offered,omitempty"`     // mail address of whom the assignee asks to have it
+	Snoozed      time.Duration `json:"snoozed,omitempty"`     // how far its deadlines were put off in all
+	Attended     *Decision     `json:"attended,omitempty"`    // the last thing that somebody did about it
 
 	Source   SourceName   `json:"source,omitempty"`
 	Read     string       `json:"read,omitempty"`
@@ -88,7 +98,7 @@ type Exception struct {
 
 // A Decision is a person's choice on an exception.
 type Decision struct {
-	Act    string            `json:"act"` // "retry", "amend", "override", "refuse"
+	Act    string            `json:"act"` // what ends it: "retry", "amend", "override", "refuse"; else what was done about it
 	By     Actor             `json:"by"`
 	Person string            `json:"person,omitempty"` // mail address
 	Reason string            `json:"reason,omitempty"`

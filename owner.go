@@ -1,6 +1,9 @@
 package onus
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Duty is what somebody answers for.
 type Duty string
@@ -33,12 +36,38 @@ type Owners struct {
 }
 
 // A Route says whom an exception goes to and who is next when the clock runs
-// out. People are named by mail address; rule 1 wants at least two in Then.
+// out. People are named by mail address, or "rota:NAME" for whoever is on duty
+// then; rule 1 wants at least two in Then.
 type Route struct {
-	To     string        `json:"to"`
-	Within time.Duration `json:"within"`
-	Then   []string      `json:"then"`
+	To      string        `json:"to"`
+	Within  time.Duration `json:"within"`            // to acknowledge it
+	Resolve time.Duration `json:"resolve,omitempty"` // to end it once acknowledged; 0: four times Within
+	Snooze  time.Duration `json:"snooze,omitempty"`  // how far it may be put off in all; 0: a day
+	Working bool          `json:"working,omitempty"` // the clock runs while the person is at work only
+	Then    []string      `json:"then"`
 }
+
+// ToResolve is how long whoever acknowledged an exception has to end it.
+func (r Route) ToResolve() time.Duration {
+	if r.Resolve > 0 {
+		return r.Resolve
+	}
+	return 4 * r.Within
+}
+
+// MostSnooze is how far an exception may be put off, whatever a route says.
+const MostSnooze = 7 * 24 * time.Hour
+
+// ToSnooze is how far an exception of the route may be put off in all.
+func (r Route) ToSnooze() time.Duration {
+	if r.Snooze > 0 {
+		return min(r.Snooze, MostSnooze)
+	}
+	return 24 * time.Hour
+}
+
+// Rota gives the name of the rota that a place on a route stands for.
+func Rota(entry string) (name string, ok bool) { return strings.CutPrefix(entry, "rota:") }
 
 // At gives the person an exception waits for after so many escalations; the
 // last person of the route keeps it.

@@ -174,11 +174,32 @@ var Types = map[Type]Meaning{
 	ExceptionOpened: {
 		When: "something stopped and waits for a named person", Actor: "engine", Owner: "the assignee",
 		Object: "exception", Fields: "cause, inputs, rule",
-		Notes: map[string]string{"group": "a short digest that alike exceptions share"},
+		Notes: map[string]string{"group": "a short digest that alike exceptions share", "practice": "nothing stopped: the route is being practised"},
 	},
 	ExceptionClimbed: {
-		When: "nobody acted in time; the next person on the route is asked", Actor: "engine", Owner: "the new assignee",
+		When: "nobody acted in time, or who had it is not there any more; the next person on the route is asked", Actor: "engine", Owner: "the new assignee; empty: nobody is there",
 		Object: "exception", Fields: "cause, inputs, rule",
+		Notes: map[string]string{"why": "time: it ran out; else the assignee is not there any more, or somebody is there again"},
+	},
+	ExceptionAcknowledged: {
+		When: "whom it waits for says that they have it", Actor: "who acknowledged it", Owner: "the assignee",
+		Object: "exception", Fields: "cause, rule", Notes: map[string]string{"practice": "it was for practice, and has ended with that"},
+	},
+	ExceptionTaken: {
+		When: "somebody of the route takes it in another's place", Actor: "who took it", Owner: "who took it",
+		Object: "exception", Fields: "cause, rule", Notes: map[string]string{"practice": "it was for practice, and has ended with that"},
+	},
+	ExceptionOffered: {
+		When: "whom it waits for asks somebody else to have it; until they accept it stays", Actor: "who offered it", Owner: "the assignee",
+		Object: "exception", Fields: "cause, rule", Notes: map[string]string{"to": "the ID of who is asked"},
+	},
+	ExceptionHandedOver: {
+		When: "who was asked to have it accepted", Actor: "who accepted it", Owner: "who accepted it",
+		Object: "exception", Fields: "cause, rule", Notes: map[string]string{"practice": "it was for practice, and has ended with that"},
+	},
+	ExceptionSnoozed: {
+		When: "whom it waits for puts its deadline off, within what the route allows", Actor: "who put it off", Owner: "the assignee",
+		Object: "exception", Fields: "cause, rule", Notes: map[string]string{"until": "the new deadline"},
 	},
 	ExceptionClosed: {
 		When: "an exception was decided, or a fresh look found its cause gone", Actor: "the person who decided, or engine", Owner: "the assignee",

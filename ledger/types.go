@@ -59,6 +59,12 @@ const (
 	ExceptionClimbed Type = "exception.climbed"
 	ExceptionClosed  Type = "exception.closed"
 
+	ExceptionAcknowledged Type = "exception.acknowledged"
+	ExceptionTaken        Type = "exception.taken"
+	ExceptionOffered      Type = "exception.offered"
+	ExceptionHandedOver   Type = "exception.handed_over"
+	ExceptionSnoozed      Type = "exception.snoozed"
+
 	ApprovalAsked   Type = "approval.asked"
 	ApprovalGiven   Type = "approval.given"
 	ApprovalDenied  Type = "approval.denied"

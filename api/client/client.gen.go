@@ -244,31 +244,38 @@ type DecisionBodyAct string
 
 // Exception defines model for Exception.
 type Exception struct {
-	Assignee string     `json:"assignee"`
-	Batch    *string    `json:"batch,omitempty"`
-	Category string     `json:"category"`
-	Change   *string    `json:"change,omitempty"`
-	Closed   *time.Time `json:"closed,omitempty"`
-	Deadline time.Time  `json:"deadline"`
-	Decided  *Decision  `json:"decided,omitempty"`
-	Group    string     `json:"group"`
-	Hint     *string    `json:"hint,omitempty"`
-	Id       string     `json:"id"`
-	Identity *string    `json:"identity,omitempty"`
-	Kept     *string    `json:"kept,omitempty"`
-	Key      *string    `json:"key,omitempty"`
-	Message  string     `json:"message"`
-	Occasion *string    `json:"occasion,omitempty"`
-	Opened   time.Time  `json:"opened"`
-	Plan     *string    `json:"plan,omitempty"`
-	Read     *string    `json:"read,omitempty"`
-	Route    Route      `json:"route"`
-	Run      *string    `json:"run,omitempty"`
-	Source   *string    `json:"source,omitempty"`
-	State    string     `json:"state"`
-	Step     int64      `json:"step"`
-	System   *string    `json:"system,omitempty"`
-	Workflow *string    `json:"workflow,omitempty"`
+	Acknowledged *time.Time `json:"acknowledged,omitempty"`
+	Answered     *time.Time `json:"answered,omitempty"`
+	Assignee     string     `json:"assignee"`
+	Attended     *Decision  `json:"attended,omitempty"`
+	Batch        *string    `json:"batch,omitempty"`
+	Category     string     `json:"category"`
+	Change       *string    `json:"change,omitempty"`
+	Closed       *time.Time `json:"closed,omitempty"`
+	Deadline     time.Time  `json:"deadline"`
+	Decided      *Decision  `json:"decided,omitempty"`
+	Group        string     `json:"group"`
+	Hint         *string    `json:"hint,omitempty"`
+	Id           string     `json:"id"`
+	Identity     *string    `json:"identity,omitempty"`
+	Kept         *string    `json:"kept,omitempty"`
+	Key          *string    `json:"key,omitempty"`
+	Message      string     `json:"message"`
+	Nobody       *string    `json:"nobody,omitempty"`
+	Occasion     *string    `json:"occasion,omitempty"`
+	Offered      *string    `json:"offered,omitempty"`
+	Opened       time.Time  `json:"opened"`
+	Plan         *string    `json:"plan,omitempty"`
+	Practice     *bool      `json:"practice,omitempty"`
+	Read         *string    `json:"read,omitempty"`
+	Route        Route      `json:"route"`
+	Run          *string    `json:"run,omitempty"`
+	Snoozed      *int64     `json:"snoozed,omitempty"`
+	Source       *string    `json:"source,omitempty"`
+	State        string     `json:"state"`
+	Step         int64      `json:"step"`
+	System       *string    `json:"system,omitempty"`
+	Workflow     *string    `json:"workflow,omitempty"`
 }
 
 // Fault defines model for Fault.
@@ -375,33 +382,40 @@ type Peers struct {
 
 // Problem defines model for Problem.
 type Problem struct {
-	Alike    int64       `json:"alike"`
-	Assignee string      `json:"assignee"`
-	Batch    *string     `json:"batch,omitempty"`
-	Category string      `json:"category"`
-	Change   *string     `json:"change,omitempty"`
-	Closed   *time.Time  `json:"closed,omitempty"`
-	Deadline time.Time   `json:"deadline"`
-	Decided  *Decision   `json:"decided,omitempty"`
-	Group    string      `json:"group"`
-	Hint     *string     `json:"hint,omitempty"`
-	Id       string      `json:"id"`
-	Identity *string     `json:"identity,omitempty"`
-	Kept     *string     `json:"kept,omitempty"`
-	Key      *string     `json:"key,omitempty"`
-	Message  string      `json:"message"`
-	Occasion *string     `json:"occasion,omitempty"`
-	Opened   time.Time   `json:"opened"`
-	Plan     *string     `json:"plan,omitempty"`
-	Plans    *[]HeldPlan `json:"plans,omitempty"`
-	Read     *string     `json:"read,omitempty"`
-	Route    Route       `json:"route"`
-	Run      *string     `json:"run,omitempty"`
-	Source   *string     `json:"source,omitempty"`
-	State    string      `json:"state"`
-	Step     int64       `json:"step"`
-	System   *string     `json:"system,omitempty"`
-	Workflow *string     `json:"workflow,omitempty"`
+	Acknowledged *time.Time  `json:"acknowledged,omitempty"`
+	Alike        int64       `json:"alike"`
+	Answered     *time.Time  `json:"answered,omitempty"`
+	Assignee     string      `json:"assignee"`
+	Attended     *Decision   `json:"attended,omitempty"`
+	Batch        *string     `json:"batch,omitempty"`
+	Category     string      `json:"category"`
+	Change       *string     `json:"change,omitempty"`
+	Closed       *time.Time  `json:"closed,omitempty"`
+	Deadline     time.Time   `json:"deadline"`
+	Decided      *Decision   `json:"decided,omitempty"`
+	Group        string      `json:"group"`
+	Hint         *string     `json:"hint,omitempty"`
+	Id           string      `json:"id"`
+	Identity     *string     `json:"identity,omitempty"`
+	Kept         *string     `json:"kept,omitempty"`
+	Key          *string     `json:"key,omitempty"`
+	Message      string      `json:"message"`
+	Nobody       *string     `json:"nobody,omitempty"`
+	Occasion     *string     `json:"occasion,omitempty"`
+	Offered      *string     `json:"offered,omitempty"`
+	Opened       time.Time   `json:"opened"`
+	Plan         *string     `json:"plan,omitempty"`
+	Plans        *[]HeldPlan `json:"plans,omitempty"`
+	Practice     *bool       `json:"practice,omitempty"`
+	Read         *string     `json:"read,omitempty"`
+	Route        Route       `json:"route"`
+	Run          *string     `json:"run,omitempty"`
+	Snoozed      *int64      `json:"snoozed,omitempty"`
+	Source       *string     `json:"source,omitempty"`
+	State        string      `json:"state"`
+	Step         int64       `json:"step"`
+	System       *string     `json:"system,omitempty"`
+	Workflow     *string     `json:"workflow,omitempty"`
 }
 
 // ProblemDetails defines model for ProblemDetails.
@@ -487,9 +501,12 @@ type ReversalView struct {
 
 // Route defines model for Route.
 type Route struct {
-	Then   *[]string `json:"then"`
-	To     string    `json:"to"`
-	Within int64     `json:"within"`
+	Resolve *int64    `json:"resolve,omitempty"`
+	Snooze  *int64    `json:"snooze,omitempty"`
+	Then    *[]string `json:"then"`
+	To      string    `json:"to"`
+	Within  int64     `json:"within"`
+	Working *bool     `json:"working,omitempty"`
 }
 
 // Signed defines model for Signed.

@@ -88,6 +88,11 @@ var reducers = map[string]reducer{
 			d.Reason, d.With, d.Signed = gone, nil, nil
 			v.Decided = &d
 		}
+		if v.Attended != nil {
+			d := *v.Attended
+			d.Reason = gone
+			v.Attended = &d
+		}
 		return v
 	}),
 }

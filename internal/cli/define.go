@@ -38,6 +38,9 @@ the people source gives now.`,
 			if err != nil {
 				return err
 			}
+			for _, n := range p.Notes {
+				fmt.Fprintf(e.out, "note: %s\n", n)
+			}
 			fmt.Fprintf(e.out, "no faults: %s, %s, %s, %s (definitions %s)\n", counted(len(p.Sources), "source"), counted(len(p.Systems), "system"),
 				counted(len(p.Entitlements), "entitlement"), counted(len(p.Workflows), "workflow"), p.Digest.Short())
 			return nil

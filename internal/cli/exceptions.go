@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -23,6 +24,7 @@ func (e *env) exceptionsCmd() *cobra.Command {
 		e.decide(engine.Amend, "Put right what was wrong, for this case", "Amend lays what you give with --set over the record for this one case, and plans again."),
 		e.decide(engine.Override, "Go on against what the engine worked out", "Override lets a held batch or read go, or goes on without a change. It needs a\nreason and counts as an override: no change is ever called confirmed by it."),
 		e.decide(engine.Refuse, "It shall not happen", "Refuse ends what stopped. What was confirmed before stays as it is."))
+	cmd.AddCommand(e.attendCmds()...)
 	return cmd
 }
 
@@ -39,7 +41,7 @@ func (e *env) tableOfExceptions(found []server.Problem) {
 		if x.State != onus.ExceptionOpen {
 			until = string(x.State)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", x.ID, x.Category, p.Alike, x.Assignee, until, x.Message)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", x.ID, x.Category, p.Alike, cmp.Or(x.Assignee, "nobody"), until, x.Message)
 	}
 	_ = w.Flush() // a closed stdout is the reader's choice
 }
@@ -83,8 +85,15 @@ func (e *env) describe(p server.Problem) {
 	}
 	line("category", string(x.Category))
 	line("state", string(x.State))
-	line("waits for", x.Assignee)
+	line("waits for", cmp.Or(x.Assignee, "nobody: "+x.Nobody))
 	line("until", x.Deadline.UTC().Format(time.RFC3339)+", then "+x.Route.At(x.Step+1))
+	if !x.Acknowledged.IsZero() {
+		line("has it", "since "+x.Acknowledged.UTC().Format(time.RFC3339))
+	}
+	line("offered", x.Offered)
+	if d := x.Attended; d != nil && d.Reason != "" {
+		line("put off", "by "+d.Person+": "+d.Reason)
+	}
 	line("opened", x.Opened.UTC().Format(time.RFC3339))
 	if p.Alike > 1 {
 		line("alike", fmt.Sprintf("%d open exceptions of the same kind", p.Alike))

@@ -3,9 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/escalation"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/ledger"
 )
@@ -80,9 +80,14 @@ func (e *Engine) mayDecide(ctx context.Context, r store.Reader, x onus.Exception
 	if err := e.mayOverride(ctx, r, x, o); err != nil {
 		return err
 	}
-	asked := append([]string{x.Assignee, x.Route.To}, x.Route.Then...)
-	asked = append(asked, e.Program.Organisation.Escalation...)
-	if !slices.Contains(asked, o.Person) {
+	if x.Practice {
+		return onus.Errorf(onus.Conflict, "onus exceptions acknowledge "+x.ID, "exception %s is for practice: nothing stopped, and nothing is to be decided", x.ID)
+	}
+	may, err := escalation.At(ctx, r, e.Program, e.Now()).MayDecide(x, o.Person)
+	if err != nil {
+		return err
+	}
+	if !may {
 		return onus.Errorf(onus.Denied, "it waits for "+x.Assignee, "%s is not on the route of exception %s", o.Person, x.ID)
 	}
 	if x.Identity == "" {

@@ -2,11 +2,9 @@ package engine
 
 import (
 	"context"
-	"slices"
-	"time"
 
 	"github.com/onus-id/onus"
-	"github.com/onus-id/onus/internal/ownership"
+	"github.com/onus-id/onus/internal/escalation"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/ledger"
 )
@@ -19,56 +17,29 @@ func (e *Engine) open(ctx context.Context, tx store.Tx, x onus.Exception, cause 
 	if err != nil || known && old.State == onus.ExceptionOpen {
 		return err
 	}
-	if x.Route.Within <= 0 {
-		x.Route.Within = time.Hour
-	}
-	if x.Route, err = e.reachable(ctx, tx, x.Route); err != nil {
+	clock, err := e.clock(ctx, tx).About(ctx, tx, x.Identity)
+	if err != nil {
 		return err
 	}
-	x.State, x.Opened, x.Step = onus.ExceptionOpen, tx.Now(), 0
-	x.Assignee, x.Deadline = x.Route.At(0), tx.Now().Add(x.Route.Within)
-	_, err = store.Exceptions.Put(ctx, tx, ledger.Event{
+	if x, err = clock.Open(x); err != nil {
+		return err
+	}
+	ev := ledger.Event{
 		Type: ledger.ExceptionOpened, Actor: string(onus.Engine), Owner: e.people.id(ctx, tx, x.Assignee), Cause: cause,
 		Rule: string(x.Category), Notes: map[string]string{"group": onus.DigestOf([]byte(x.Group)).Short()},
-	}, x)
-	if err != nil {
+	}
+	if x.Practice {
+		ev.Actor, ev.Notes["practice"] = string(x.Attended.By), "true"
+	}
+	if _, err := store.Exceptions.Put(ctx, tx, ev, x); err != nil {
 		return err
 	}
 	return e.Queue.Enqueue(ctx, tx, Segment{Exception: x.ID, At: x.Deadline})
 }
 
-// reachable leaves out of a route everybody who is known to have left or to be
-// away: an exception must not wait for somebody who is not there. When nobody is left
-// the escalation heads are asked.
-func (e *Engine) reachable(ctx context.Context, r store.Reader, route onus.Route) (onus.Route, error) {
-	var there []string
-	for _, mail := range slices.Concat([]string{route.To}, route.Then, e.Program.Organisation.Escalation) {
-		if mail == "" || slices.Contains(there, mail) {
-			continue
-		}
-		if len(there) > len(route.Then) { // the route itself is whole: no need of the heads
-			break
-		}
-		found, err := store.Identities.Find(ctx, r, "mail", mail)
-		if err != nil {
-			return route, err
-		}
-		gone := len(found) > 0
-		for _, i := range found {
-			away, err := ownership.IsAway(ctx, r, e.Program.Organisation.Zone, i.ID, e.Now())
-			if err != nil {
-				return route, err
-			}
-			gone = gone && (i.State == onus.Left || away)
-		}
-		if !gone {
-			there = append(there, mail)
-		}
-	}
-	if len(there) == 0 {
-		return route, nil
-	}
-	return onus.Route{To: there[0], Within: route.Within, Then: there[1:]}, nil
+// clock gives the clock of a transaction.
+func (e *Engine) clock(ctx context.Context, tx store.Tx) *escalation.Clock {
+	return escalation.At(ctx, tx, e.Program, tx.Now())
 }
 
 // Climb moves an exception whose clock ran out to the next person of its
@@ -76,48 +47,35 @@ func (e *Engine) reachable(ctx context.Context, r store.Reader, route onus.Route
 func (e *Engine) Climb(ctx context.Context, id string) error {
 	return e.Store.Update(ctx, func(tx store.Tx) error {
 		x, row, err := store.Exceptions.GetRow(ctx, tx, id)
+		if err != nil || x.State != onus.ExceptionOpen || tx.Now().Before(x.Deadline) {
+			return err
+		}
+		clock, err := e.clock(ctx, tx).About(ctx, tx, x.Identity)
 		if err != nil {
 			return err
 		}
-		if x.State != onus.ExceptionOpen || tx.Now().Before(x.Deadline) {
-			return nil
-		}
-		was := x.Route
-		if x.Route, err = e.reachable(ctx, tx, was); err != nil {
+		if x, err = clock.Climb(x); err != nil {
 			return err
 		}
-		x.Step = nextStep(was, x.Step, x.Route)
-		x.Assignee = x.Route.At(x.Step)
-		if x.Route.Within <= 0 {
-			x.Route.Within = time.Hour
-		}
-		x.Deadline = tx.Now().Add(x.Route.Within)
-		_, err = store.Exceptions.Put(ctx, tx, ledger.Event{
-			Type: ledger.ExceptionClimbed, Actor: string(onus.Engine), Owner: e.people.id(ctx, tx, x.Assignee), Cause: row.Event,
-			Rule: string(x.Category),
-		}, x)
-		if err != nil {
-			return err
-		}
-		return e.Queue.Enqueue(ctx, tx, Segment{Exception: x.ID, At: x.Deadline})
+		return e.climbed(ctx, tx, x, row, "time")
 	})
 }
 
-// nextStep gives the place, on what is left of a route, of the first who has
-// not been asked yet; past its end it stays with the last.
-func nextStep(was onus.Route, step int, now onus.Route) int {
-	path := append([]string{was.To}, was.Then...)
-	asked := path[:min(step+1, len(path))]
-	for i := range 1 + len(now.Then) {
-		if !slices.Contains(asked, now.At(i)) {
-			return i
-		}
+// climbed records whom an exception waits for now, and starts its clock.
+func (e *Engine) climbed(ctx context.Context, tx store.Tx, x onus.Exception, row store.Row, why string) error {
+	_, err := store.Exceptions.Put(ctx, tx, ledger.Event{
+		Type: ledger.ExceptionClimbed, Actor: string(onus.Engine), Owner: e.people.id(ctx, tx, x.Assignee), Cause: row.Event,
+		Rule: string(x.Category), Notes: map[string]string{"why": why},
+	}, x)
+	if err != nil {
+		return err
 	}
-	return max(step+1, len(now.Then))
+	return e.Queue.Enqueue(ctx, tx, Segment{Exception: x.ID, At: x.Deadline})
 }
 
 // ClimbOverdue moves every exception whose clock ran out: those that intake
 // opened, for which no wake-up is queued, and those whose wake-up got lost.
+// Then it moves on those that wait for somebody who is not there any more.
 func (e *Engine) ClimbOverdue(ctx context.Context) error {
 	var late []onus.Exception
 	err := e.Store.View(ctx, func(r store.Reader) (err error) {
@@ -132,13 +90,58 @@ func (e *Engine) ClimbOverdue(ctx context.Context) error {
 			return err
 		}
 	}
+	return e.tendExceptions(ctx)
+}
+
+// tendExceptions moves on at once what waits for somebody who left, is away or
+// let their duties lapse, and what waits for nobody while somebody is there.
+func (e *Engine) tendExceptions(ctx context.Context) error {
+	var stale []string
+	err := e.Store.View(ctx, func(r store.Reader) error {
+		open, err := store.Exceptions.Find(ctx, r, "state", string(onus.ExceptionOpen))
+		if err != nil {
+			return err
+		}
+		clock := escalation.At(ctx, r, e.Program, e.Now())
+		for _, x := range open {
+			if _, why, err := clock.Tend(x); err != nil {
+				return err
+			} else if why != "" {
+				stale = append(stale, x.ID)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range stale {
+		err := e.Store.Update(ctx, func(tx store.Tx) error {
+			x, row, err := store.Exceptions.GetRow(ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			clock, err := e.clock(ctx, tx).About(ctx, tx, x.Identity)
+			if err != nil {
+				return err
+			}
+			x, why, err := clock.Tend(x)
+			if err != nil || why == "" {
+				return err
+			}
+			return e.climbed(ctx, tx, x, row, "the assignee is not there any more")
+		})
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // closeException ends an exception by a person's decision, or because a
 // fresh look found its cause gone (then decided is nil).
 func (e *Engine) closeException(ctx context.Context, tx store.Tx, x onus.Exception, row store.Row, state onus.ExceptionState, decided *onus.Decision) (ledger.Event, error) {
-	x.State, x.Closed, x.Decided = state, tx.Now(), decided
+	x.State, x.Closed, x.Decided, x.Offered = state, tx.Now(), decided, ""
 	ev := ledger.Event{
 		Type: ledger.ExceptionClosed, Actor: string(onus.Engine), Owner: e.people.id(ctx, tx, x.Assignee), Cause: row.Event,
 		Rule: string(x.Category), Notes: map[string]string{"state": string(state)},

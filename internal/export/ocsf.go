@@ -116,7 +116,7 @@ func unmapped(l trail.Line) object {
 var severities = map[ledger.Type]int{
 	ledger.ReadHeld: severityMedium, ledger.BatchHeld: severityMedium, ledger.RunExcepted: severityMedium,
 	ledger.ChangeExcepted: severityMedium, ledger.ExceptionOpened: severityMedium, ledger.ChangeOverridden: severityMedium,
-	ledger.ExceptionClimbed: severityHigh,
+	ledger.ExceptionClimbed: severityHigh, ledger.ExceptionSnoozed: severityLow,
 	ledger.ErasureRequested: severityLow, ledger.ErasureCarried: severityLow, ledger.ErasureRefused: severityLow, ledger.ObjectErased: severityLow,
 	ledger.OccasionStopped: severityLow, ledger.BatchRefused: severityLow, ledger.ChangeRefused: severityLow,
 }

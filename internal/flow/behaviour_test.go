@@ -118,7 +118,7 @@ func TestCompiledSource(t *testing.T) {
 	if hr.MinPercent != 80 || hr.Fresh.Hours() != 36 || hr.Kind != onus.Person || nhi.Kind != onus.NonHuman {
 		t.Errorf("hr is %+v", hr)
 	}
-	if got := fmt.Sprint(hr.Route); got != "{helen@acme.example 1h0m0s [lee@acme.example ciso@acme.example omar@acme.example]}" {
+	if got := fmt.Sprint(hr.Route); got != "{helen@acme.example 1h0m0s 0s 0s false [lee@acme.example ciso@acme.example omar@acme.example]}" {
 		t.Errorf("exceptions of hr go to %s", got)
 	}
 	if a := hr.Schema.Attribute("mail"); a == nil || !a.Personal || a.Column != "mail" || a.Required {

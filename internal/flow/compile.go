@@ -14,6 +14,9 @@ import (
 func (c *compiler) compile() {
 	c.organisation()
 	c.signers()
+	for _, s := range c.rotas {
+		c.rota(s)
+	}
 	for _, s := range c.sources {
 		c.source(s)
 	}
@@ -61,7 +64,7 @@ const longestAcceptance = 366 * day
 
 func (c *compiler) organisation() {
 	o := &c.program.Organisation
-	o.Zone = time.UTC
+	o.Zone, o.Production = time.UTC, commonShare
 	if len(c.organisations) == 0 {
 		if len(c.broken["Organisation"]) == 0 {
 			file := "."
@@ -117,14 +120,11 @@ func (c *compiler) organisation() {
 	}
 	o.Administrators, o.Auditors = values(s.Administrators), values(s.Auditors)
 	o.Approvals = c.approvalRules(s.Approvals)
-	if s.Zone.ok() {
-		zone, err := time.LoadLocation(s.Zone.value)
-		if err != nil || s.Zone.value == "Local" {
-			c.fault(s.Zone.place, "unknown time zone "+oneLine(s.Zone.value), "write a name such as Europe/Berlin")
-		} else {
-			o.Zone = zone
-		}
+	if zone := c.zone(s.Zone); zone != nil {
+		o.Zone = zone
 	}
+	c.hours(s)
+	o.Production = c.share(s.Production, commonShare)
 }
 
 func (c *compiler) peopleSource() {

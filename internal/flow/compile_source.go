@@ -133,13 +133,13 @@ func (c *compiler) roles(s *sourceShape, schema *Schema) {
 	}
 	schema.Roles = Roles{
 		Person: r.Person.value, Login: r.Login.value, Mail: r.Mail.value, Manager: r.Manager.value, Sponsor: r.Sponsor.value, Deputy: r.Deputy.value,
-		Unit: r.Unit.value, Start: r.Start.value, End: r.End.value, Status: r.Status.value, Gone: values(r.Gone),
+		Unit: r.Unit.value, Zone: r.Zone.value, Start: r.Start.value, End: r.End.value, Status: r.Status.value, Gone: values(r.Gone),
 		Names: values(r.Name.parts),
 	}
 	if len(schema.Roles.Names) > 0 {
 		schema.Roles.Name = schema.Roles.Names[0]
 	}
-	for _, t := range append([]text{r.Person, r.Login, r.Mail, r.Manager, r.Sponsor, r.Deputy, r.Unit, r.Status}, r.Name.parts...) {
+	for _, t := range append([]text{r.Person, r.Login, r.Mail, r.Manager, r.Sponsor, r.Deputy, r.Unit, r.Zone, r.Status}, r.Name.parts...) {
 		if a := c.attribute(t, schema, s.noun()); a != nil && a.Type != expr.String && a.Type != expr.Unknown {
 			c.fault(t.place, "this role wants a text, and "+a.Name+" is of type "+string(a.Type), "")
 			a.Type = expr.Unknown

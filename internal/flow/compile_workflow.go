@@ -17,6 +17,8 @@ func (c *compiler) workflow(s *workflowShape) {
 		Controls: controls(s.Controls),
 		Source:   onus.SourceName(s.Occasion.Source.value),
 		Bounds:   c.bounds(s.Bounds, s.Controls.Exceptions),
+
+		Production: c.share(s.Production, c.program.Organisation.Production),
 	}
 	of := " of " + s.noun()
 	c.person(s.Owners.Workflow, string(onus.WorkflowOwner)+of)
@@ -187,7 +189,7 @@ func (sc *scope) routes() {
 // route compiles one route, followed by the people of the default one. A
 // route that is short because that one is was reported there.
 func (sc *scope) route(s routeShape, name string, rest []string, measure bool) onus.Route {
-	r := onus.Route{Within: s.Within.value}
+	r := sc.clock(s)
 	if !s.To.there() {
 		sc.fault(s.place, "the route "+name+" does not say whom exceptions go to", "add to: MAIL")
 	}
@@ -244,7 +246,7 @@ func (sc *scope) onRoute(t text) string {
 		sc.fault(t.place, "nobody is "+oneLine(t.value), nearHint(t.value, []string{sourceOwner, systemOwner, workflowOwner}))
 		return t.value
 	}
-	sc.person(t, "person on a route of "+sc.shape.noun())
+	sc.asked(t, "person on a route of "+sc.shape.noun())
 	return t.value
 }
 

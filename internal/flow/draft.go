@@ -10,6 +10,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow/expr"
+	"github.com/onus-id/onus/internal/rota"
 )
 
 // A Draft is a folder of definitions as far as it can be checked without
@@ -18,6 +19,7 @@ type Draft struct {
 	program *Program
 	faults  Faults
 	duties  []duty
+	shifts  []duty // on a rota: in the past, too, when others were there
 }
 
 // A Roster knows the people of an organisation.
@@ -61,6 +63,7 @@ func Parse(files []File, opts ...Option) (*Draft, Faults) {
 			Entitlements: map[EntitlementKey]*Entitlement{},
 			Workflows:    map[onus.WorkflowName]*Workflow{},
 			Separations:  map[string]*Separation{},
+			Rotas:        map[string]*rota.Rota{},
 		},
 		connectors: maps.Clone(undoes),
 		broken:     map[string][]string{},
@@ -78,13 +81,16 @@ func Parse(files []File, opts ...Option) (*Draft, Faults) {
 		if isSigners(f.Path) {
 			continue // read when it is known whether the organisation names it
 		}
+		if isCalendar(f.Path) {
+			continue
+		}
 		for _, doc := range split(f, c.brokenDocument) {
 			c.decode(doc)
 		}
 	}
 	c.compile()
 	c.program.Digest = onus.DigestOfJSON(c.program.Files)
-	d := &Draft{program: c.program, faults: c.faults.sorted(), duties: c.duties}
+	d := &Draft{program: c.program, faults: c.faults.sorted(), duties: c.duties, shifts: c.shifts}
 	return d, slices.Clone(d.faults)
 }
 
@@ -99,6 +105,7 @@ type compiler struct {
 	program    *Program
 	faults     Faults
 	duties     []duty
+	shifts     []duty
 	connectors map[string]undo
 	broken     map[string][]string // kind → names of documents that could not be read
 
@@ -108,6 +115,7 @@ type compiler struct {
 	entitlements  []*entitlementShape
 	workflows     []*workflowShape
 	separations   []*separationShape
+	rotas         []*rotaShape
 	envs          map[onus.SourceName]*expr.Env
 	shapes        map[onus.WorkflowName]*workflowShape // by name, the first of each
 	homeless      []string                             // entitlements whose system is not known
@@ -119,7 +127,7 @@ func (c *compiler) report(f Fault) { c.faults = append(c.faults, f) }
 func (c *compiler) fault(at place, message, hint string) { c.report(at.fault(message, hint)) }
 
 // kinds are the kinds of document of a definition file.
-var kinds = []string{"Organisation", "Source", "System", "Entitlement", "Workflow", "SeparationOfDuty"}
+var kinds = []string{"Organisation", "Source", "System", "Entitlement", "Rota", "Workflow", "SeparationOfDuty"}
 
 func (c *compiler) decode(doc *document) {
 	d := &decoder{doc: doc, report: c.report, left: maxNodes}
@@ -132,6 +140,8 @@ func (c *compiler) decode(doc *document) {
 		c.systems = append(c.systems, readShape[systemShape](d))
 	case "Entitlement":
 		c.entitlements = append(c.entitlements, readShape[entitlementShape](d))
+	case "Rota":
+		c.rotas = append(c.rotas, readShape[rotaShape](d))
 	case "Workflow":
 		c.workflows = append(c.workflows, readShape[workflowShape](d))
 	case "SeparationOfDuty":

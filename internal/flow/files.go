@@ -12,11 +12,17 @@ const (
 	testExtension = "_test.yaml"
 )
 
+// isCalendar tells a calendar that a rota may name from a document.
+func isCalendar(path string) bool {
+	return strings.HasSuffix(path, ".ics") || strings.HasSuffix(path, "_rota.csv")
+}
+
 // ReadDir reads every definition file under a folder, in order of path: all
-// *.yaml but *_test.yaml, and files of signers. Folders whose name begins with a dot are left out.
+// *.yaml but *_test.yaml, files of signers, and the calendars of rotas (*.ics,
+// *_rota.csv). Folders whose name begins with a dot are left out.
 func ReadDir(fsys fs.FS) ([]File, error) {
 	return readDir(fsys, func(path string) bool {
-		return strings.HasSuffix(path, extension) && !strings.HasSuffix(path, testExtension) || isSigners(path)
+		return strings.HasSuffix(path, extension) && !strings.HasSuffix(path, testExtension) || isSigners(path) || isCalendar(path)
 	})
 }
 

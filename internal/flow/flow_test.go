@@ -116,7 +116,7 @@ func try(t *testing.T, sections map[string]string) string {
 		files[f.Path] = f.Text
 	}
 	for section, text := range sections {
-		if strings.HasSuffix(section, ".yaml") || section == flow.SignersFile {
+		if strings.HasSuffix(section, ".yaml") || section == flow.SignersFile || strings.HasSuffix(section, ".ics") || strings.HasSuffix(section, "_rota.csv") {
 			files[section] = text
 			if text == "" {
 				delete(files, section)
@@ -157,6 +157,15 @@ func try(t *testing.T, sections map[string]string) string {
 
 var escapes = strings.NewReplacer(`\n`, "\n", `\t`, "\t")
 
+// routed shows a route without what it does not say.
+func routed(r onus.Route) string {
+	s := fmt.Sprintf("{%s %s %v}", r.To, r.Within, r.Then)
+	if r.Resolve+r.Snooze > 0 || r.Working {
+		s += fmt.Sprintf(" resolve %s snooze %s working %v", r.Resolve, r.Snooze, r.Working)
+	}
+	return s
+}
+
 // show writes the compiled form of a workflow.
 func show(b *strings.Builder, w *flow.Workflow) {
 	fmt.Fprintf(b, "workflow %s on %s when %s\n", w.Name, w.Source, w.When.Source())
@@ -165,9 +174,9 @@ func show(b *strings.Builder, w *flow.Workflow) {
 	for _, r := range w.Require {
 		fmt.Fprintf(b, "  require %s otherwise %s\n", r.Says, r.Otherwise)
 	}
-	fmt.Fprintf(b, "  default %v\n", w.Default)
+	fmt.Fprintf(b, "  default %v\n", routed(w.Default))
 	for _, c := range slices.Sorted(maps.Keys(w.Exceptions)) {
-		fmt.Fprintf(b, "  %s %v\n", c, w.Exceptions[c])
+		fmt.Fprintf(b, "  %s %v\n", c, routed(w.Exceptions[c]))
 	}
 	for _, s := range w.Steps {
 		fmt.Fprintf(b, "  step %s at %s:%d", s.ID, s.File, s.Line)

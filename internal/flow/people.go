@@ -70,6 +70,11 @@ func (d *Draft) Check(roster Roster) (*Program, Faults) {
 			faults = append(faults, f)
 		}
 	}
+	for _, duty := range d.shifts {
+		if f, bad := duty.barred(o); bad {
+			faults = append(faults, f)
+		}
+	}
 	if len(faults) > 0 {
 		return nil, faults.sorted()
 	}
@@ -81,27 +86,12 @@ func (d *Draft) Check(roster Roster) (*Program, Faults) {
 }
 
 func (d duty) check(o *Organisation, roster Roster) (Fault, bool) {
-	mail := d.mail.value
-	name := func(problem, hint string) (Fault, bool) {
-		return d.mail.fault("the "+d.what+" "+problem+": "+mail, hint), true
+	if f, bad := d.barred(o); bad || roster == nil {
+		return f, bad
 	}
+	name := func(problem, hint string) (Fault, bool) { return d.is(problem, hint), true }
 	const hint = "name one active person"
-	if slices.ContainsFunc(o.Shared, func(s string) bool { return strings.EqualFold(s, mail) }) {
-		return name("is a shared mailbox", hint+"; the organisation lists it under shared")
-	}
-	if o.SharedPattern != nil && o.SharedPattern.MatchString(mail) {
-		return name("looks like a shared mailbox", hint+"; the organisation's shared_pattern matches it")
-	}
-	apart := map[string][]string{administrator: o.Administrators, auditor: o.Auditors}
-	for _, role := range []string{administrator, auditor} {
-		if d.what != role && slices.ContainsFunc(apart[role], func(s string) bool { return strings.EqualFold(s, mail) }) {
-			return name("is also named as "+role, "name somebody else: running Onus, checking it and deciding about access are kept apart")
-		}
-	}
-	if roster == nil {
-		return Fault{}, false
-	}
-	m, ok := roster.ByMail(mail)
+	m, ok := roster.ByMail(d.mail.value)
 	switch {
 	case !ok:
 		return name("is not on the roster", hint+"; a group, an alias or somebody of a vendor cannot answer")
@@ -111,6 +101,29 @@ func (d duty) check(o *Organisation, roster Roster) (Fault, bool) {
 		return name("is no longer active", "hand the duty over to somebody who is")
 	}
 	return Fault{}, false
+}
+
+// barred says why nobody with the address can have a duty, whoever they are.
+func (d duty) barred(o *Organisation) (Fault, bool) {
+	const hint = "name one active person"
+	same := func(s string) bool { return strings.EqualFold(s, d.mail.value) }
+	if slices.ContainsFunc(o.Shared, same) {
+		return d.is("is a shared mailbox", hint+"; the organisation lists it under shared"), true
+	}
+	if o.SharedPattern != nil && o.SharedPattern.MatchString(d.mail.value) {
+		return d.is("looks like a shared mailbox", hint+"; the organisation's shared_pattern matches it"), true
+	}
+	apart := map[string][]string{administrator: o.Administrators, auditor: o.Auditors}
+	for _, role := range []string{administrator, auditor} {
+		if d.what != role && slices.ContainsFunc(apart[role], same) {
+			return d.is("is also named as "+role, "name somebody else: running Onus, checking it and deciding about access are kept apart"), true
+		}
+	}
+	return Fault{}, false
+}
+
+func (d duty) is(problem, hint string) Fault {
+	return d.mail.fault("the "+d.what+" "+problem+": "+d.mail.value, hint)
 }
 
 // Who a route may name besides people.
@@ -131,7 +144,8 @@ const minThen = 2
 // ownRoute gives the route of a source or a system: to its owner, then the
 // deputy, then the organisation's escalation, where it does not say otherwise.
 func (c *compiler) ownRoute(s routeShape, at place, of string, owner, deputy text) onus.Route {
-	r := onus.Route{To: owner.value, Within: defaultWithin}
+	r := c.clock(s)
+	r.To = owner.value
 	if s.there() {
 		at = s.place
 	}
@@ -139,14 +153,14 @@ func (c *compiler) ownRoute(s routeShape, at place, of string, owner, deputy tex
 		if t.value == sourceOwner || t.value == systemOwner {
 			return owner.value
 		}
-		c.person(t, "person on the route of "+of)
+		c.asked(t, "person on the route of "+of)
 		return t.value
 	}
 	if s.To.ok() {
 		r.To = resolve(s.To)
 	}
-	if s.Within.there() {
-		r.Within = s.Within.value
+	if r.Within == 0 {
+		r.Within = defaultWithin
 	}
 	if s.Then != nil {
 		for _, t := range s.Then {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow/expr"
+	"github.com/onus-id/onus/internal/rota"
 )
 
 // A Program is a folder of definitions, checked as a whole. It is never
@@ -23,6 +24,7 @@ type Program struct {
 	Entitlements map[EntitlementKey]*Entitlement
 	Workflows    map[onus.WorkflowName]*Workflow
 	Separations  map[string]*Separation
+	Rotas        map[string]*rota.Rota
 }
 
 // A File is one definition file.
@@ -49,6 +51,17 @@ type Organisation struct {
 
 	Administrators []string // who run Onus itself, by mail; none of them decides about access
 	Auditors       []string // who see everything and change nothing, by mail
+
+	Zones      map[string]*time.Location // of people, by mail in lower case
+	Hours      map[string]rota.Hours     // when people are at work, by the name of the zone
+	Production Share                     // from when on the exception path is the production path
+}
+
+// A Share says from when on the exception path has become the production path.
+type Share struct {
+	Percent int           // of what a workflow set out to do
+	Least   int           // exceptions, or it is too early to say
+	Over    time.Duration // the stretch of time that is looked at
 }
 
 // A Unit is a business unit.
@@ -121,6 +134,7 @@ type Roles struct {
 	Sponsor string // of an NHI: key, person or mail of a person
 	Deputy  string // of an NHI: key, person or mail of who stands in for the sponsor
 	Unit    string
+	Zone    string // of a person: whose working hours are theirs
 	Start   string // date: access may begin
 	End     string // date: the last day of access; gone the day after
 	Status  string // with Gone: values that mean "left"
@@ -185,6 +199,7 @@ type Workflow struct {
 	Bounds     Bounds
 	Exceptions map[onus.Category]onus.Route // resolved at compile time except role names; see Route
 	Default    onus.Route
+	Production Share
 	Steps      []Step
 	Leaver     bool // it only takes access away (every step revokes): rule 9 lets it go on
 	Requests   bool // it gives what people ask for, and has no steps of its own; Source is that of people

@@ -50,6 +50,7 @@ func Kinds() []KindShape {
 		{"Source", shapeOf(reflect.TypeFor[sourceShape](), nil)},
 		{"System", shapeOf(reflect.TypeFor[systemShape](), nil)},
 		{"Entitlement", shapeOf(reflect.TypeFor[entitlementShape](), nil)},
+		{"Rota", shapeOf(reflect.TypeFor[rotaShape](), nil)},
 		{"Workflow", shapeOf(reflect.TypeFor[workflowShape](), nil)},
 		{"SeparationOfDuty", shapeOf(reflect.TypeFor[separationShape](), nil)},
 		{"Test", shapeOf(reflect.TypeFor[testShape](), nil)},

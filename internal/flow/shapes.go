@@ -22,9 +22,50 @@ type organisationShape struct {
 
 	Administrators []text `yaml:"administrators" doc:"mail addresses of who run Onus itself: sign-ins, tokens, channels; none of them decides about access"`
 	Auditors       []text `yaml:"auditors" doc:"mail addresses of who see everything and change nothing"`
+
+	Zones      table[text]       `yaml:"zones" doc:"time zones of people who live in another than the organisation's, by mail address"`
+	Hours      table[hoursShape] `yaml:"hours" doc:"when people are at work, by time zone; Monday to Friday, 09:00 to 17:00 unless said"`
+	Production shareShape        `yaml:"exception_path" doc:"from when on the exception path counts as the production path; {percent: 20, least: 5, over: 30d} unless said"`
 }
 
 func (organisationShape) noun() string { return "the organisation" }
+
+type hoursShape struct {
+	place
+	Days  []text `yaml:"days" enum:"mon|tue|wed|thu|fri|sat|sun" doc:"days of the week; Monday to Friday unless said"`
+	From  text   `yaml:"from" doc:"time of day; \"09:00\" unless said"`
+	Until text   `yaml:"until" doc:"time of day; \"17:00\" unless said"`
+	Off   []text `yaml:"off" doc:"dates on which nobody works, such as \"2026-12-25\""`
+}
+
+func (hoursShape) noun() string { return "the hours" }
+
+type shareShape struct {
+	place
+	Percent number `yaml:"percent" doc:"of what a workflow set out to do; more of it ended in an exception"`
+	Least   number `yaml:"least" doc:"at least so many exceptions"`
+	Over    span   `yaml:"over" doc:"the stretch of time that is looked at, such as 30d"`
+}
+
+type rotaShape struct {
+	place
+	Kind     text         `yaml:"kind" want:"required" enum:"Rota"`
+	Name     text         `yaml:"name" want:"required" doc:"how routes refer to the rota: rota:NAME"`
+	Zone     text         `yaml:"zone" doc:"of times that are written without one; the organisation's unless said"`
+	Calendar text         `yaml:"calendar" doc:"a file beside this one: an iCalendar file (*.ics), or from,until,person (*_rota.csv)"`
+	Shifts   []shiftShape `yaml:"shifts" doc:"who is on duty when; of shifts that overlap the one that began last counts"`
+}
+
+func (r rotaShape) noun() string { return nounNamed("rota", r.Name) }
+
+type shiftShape struct {
+	place
+	Person text `yaml:"person" want:"required" doc:"mail address of the one who is on duty"`
+	From   text `yaml:"from" want:"required" doc:"such as \"2026-03-02 09:00\""`
+	Until  text `yaml:"until" want:"required" doc:"such as \"2026-03-09 09:00\""`
+}
+
+func (shiftShape) noun() string { return "the shift" }
 
 type unitShape struct {
 	place
@@ -78,6 +119,7 @@ type rolesShape struct {
 	Sponsor text      `yaml:"sponsor" doc:"of a non-human identity: key, person or mail of the person who answers for it"`
 	Deputy  text      `yaml:"deputy" doc:"of a non-human identity: key, person or mail of who stands in for the sponsor"`
 	Unit    text      `yaml:"unit" doc:"business unit"`
+	Zone    text      `yaml:"zone" doc:"of a person: the time zone whose working hours are theirs, such as Europe/Berlin"`
 	Start   text      `yaml:"start" doc:"date on which access may begin"`
 	End     text      `yaml:"end" doc:"date of the last day of access"`
 	Status  text      `yaml:"status" doc:"says, with gone, whether somebody has left"`
@@ -156,9 +198,12 @@ func (e entryShape) noun() string { return nounNamed("entitlement", e.Name) }
 
 type routeShape struct {
 	place
-	To     text   `yaml:"to" doc:"mail address, source.owner, system.owner or workflow.owner"`
-	Within span   `yaml:"within" doc:"how long each person has"`
-	Then   []text `yaml:"then" doc:"who is next when the time runs out; at least two further people"`
+	To      text   `yaml:"to" doc:"mail address, rota:NAME, source.owner, system.owner or workflow.owner"`
+	Within  span   `yaml:"within" doc:"how long each person has to acknowledge it"`
+	Resolve span   `yaml:"resolve" doc:"how long whoever acknowledged it has to end it; four times within unless said"`
+	Snooze  span   `yaml:"snooze" doc:"how far it may be put off in all, at most 7d; 24h unless said"`
+	Hours   text   `yaml:"hours" enum:"always|working" doc:"always: the clock runs day and night; working: only while the person is at work; always unless said"`
+	Then    []text `yaml:"then" doc:"who is next when the time runs out; at least two further people"`
 }
 
 type boundsShape struct {

@@ -12,6 +12,7 @@ type workflowShape struct {
 	Require    []requireShape    `yaml:"require" doc:"what must hold before anything is planned"`
 	Bounds     boundsShape       `yaml:"bounds" want:"required" doc:"how much may be done before a person looks, as in {subjects: 40 per 1h, changes: 400 per 1h}"`
 	Exceptions table[routeShape] `yaml:"exceptions" want:"required" doc:"where exceptions go, by category; default is needed, and its people come after those of the other routes"`
+	Production shareShape        `yaml:"exception_path" doc:"from when on the exception path counts as the production path; as the organisation says unless said"`
 	Steps      []stepShape       `yaml:"steps" doc:"what should be true of the subject"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/escalation"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/ledger"
 )
@@ -51,8 +52,7 @@ func (t *taking) exception(c onus.Category, message, hint string) onus.Exception
 		route.To = t.src.Owner
 	}
 	return onus.Exception{
-		State: onus.ExceptionOpen, Category: c, Group: string(c) + "/" + string(t.src.Name), Message: message, Hint: hint,
-		Assignee: route.To, Route: route, Opened: t.now.UTC(), Deadline: t.now.Add(route.Within).UTC(),
+		Category: c, Group: string(c) + "/" + string(t.src.Name), Message: message, Hint: hint, Route: route,
 		Source: t.src.Name, Read: t.read.ID,
 	}
 }
@@ -125,6 +125,15 @@ func (t *taking) closeReads(acts []act) []act {
 	return acts
 }
 
+// clockOf gives the clock of a transaction. It knows people from one exception
+// to the next: a bad read has many, and all go the same way.
+func (t *taking) clockOf(ctx context.Context, tx store.Tx) *escalation.Clock {
+	if t.clockTx != tx {
+		t.clockTx, t.clock = tx, escalation.At(ctx, tx, t.prog, tx.Now())
+	}
+	return t.clock
+}
+
 // opening opens an exception, or brings the open one up to date.
 type opening struct {
 	taking *taking
@@ -153,7 +162,7 @@ func (x *opening) apply(ctx context.Context, tx store.Tx, cause string, out *Out
 					return nil
 				}
 				continue
-			case onus.ExceptionRetried, onus.ExceptionAmended, onus.ExceptionCleared:
+			case onus.ExceptionRetried, onus.ExceptionAmended, onus.ExceptionCleared, onus.ExceptionPractised:
 				continue
 			case onus.ExceptionOpen:
 				if old.Message == want.Message && old.Kept == want.Kept {
@@ -178,6 +187,15 @@ func (x *opening) put(ctx context.Context, tx store.Tx, cause string, want onus.
 		}
 		if found {
 			want.Identity = rec.Identity
+		}
+	}
+	if want.Opened.IsZero() {
+		clock, err := x.taking.clockOf(ctx, tx).About(ctx, tx, want.Identity)
+		if err != nil {
+			return err
+		}
+		if want, err = clock.Open(want); err != nil {
+			return err
 		}
 	}
 	e := x.taking.event(ledger.ExceptionOpened, cause)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/escalation"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/source"
@@ -92,6 +93,9 @@ type taking struct {
 	acts []act    // what is to be committed, when it is
 	out  Outcome
 	same bool // nothing in the read is new
+
+	clockTx store.Tx          // whose the clock is
+	clock   *escalation.Clock // of exceptions
 }
 
 // newRead describes the reading. The same bytes of the same time, checked

@@ -23,6 +23,7 @@ type asker func(n *Notifier, ctx context.Context, r store.Reader, m onus.Matter)
 var askers = map[ledger.Type]asker{
 	ledger.ExceptionOpened:  (*Notifier).exception,
 	ledger.ExceptionClimbed: (*Notifier).exception,
+	ledger.ExceptionOffered: (*Notifier).offered,
 	ledger.ExceptionClosed:  (*Notifier).exceptionClosed,
 	ledger.ApprovalAsked:    (*Notifier).approval,
 	ledger.ApprovalClimbed:  (*Notifier).approval,
@@ -66,6 +67,21 @@ func (n *Notifier) exception(ctx context.Context, r store.Reader, m onus.Matter)
 	return a, nil
 }
 
+// offered tells whom somebody asks to have their exception. Until they accept,
+// it stays where it is.
+func (n *Notifier) offered(ctx context.Context, r store.Reader, m onus.Matter) (*Ask, error) {
+	x, known, err := store.Exceptions.Lookup(ctx, r, m.ID)
+	if err != nil || !known || x.State != onus.ExceptionOpen || x.Offered == "" {
+		return nil, err
+	}
+	m.Round = fmt.Sprintf("%s to %s", store.Stamp(x.Opened), x.Offered)
+	return &Ask{
+		Matter: m, People: []string{x.Offered}, Title: exceptionTitle(x), Until: x.Deadline, Facts: exceptionFacts(x), Path: "/exceptions/" + x.ID,
+		Says: []string{x.Assignee + " asks you to have it: " + plain(x.Message, 500)},
+		Acts: []Act{{"Accept it", "onus exceptions accept " + x.ID}, {"See it", "onus exceptions show " + x.ID}},
+	}, nil
+}
+
 // rest is who comes after somebody on a route.
 func rest(r onus.Route, mail string) []string {
 	all := append([]string{r.To}, r.Then...)
@@ -75,6 +91,9 @@ func rest(r onus.Route, mail string) []string {
 // there gives the first of these people who is not known to have left.
 func there(ctx context.Context, r store.Reader, mails []string) ([]string, error) {
 	for _, mail := range mails {
+		if _, rota := onus.Rota(mail); rota {
+			continue // whoever is on duty is the assignee, or not there
+		}
 		found, err := store.Identities.Find(ctx, r, "mail", mail)
 		if err != nil {
 			return nil, err
@@ -88,7 +107,11 @@ func there(ctx context.Context, r store.Reader, mails []string) ([]string, error
 }
 
 func exceptionTitle(x onus.Exception) string {
-	title := "Exception: " + strings.ReplaceAll(string(x.Category), "_", " ")
+	title := "Exception: "
+	if x.Practice {
+		title = "Practice, nothing stopped: "
+	}
+	title += strings.ReplaceAll(string(x.Category), "_", " ")
 	switch {
 	case x.System != "":
 		title += " on " + string(x.System)

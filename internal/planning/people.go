@@ -34,7 +34,7 @@ func named(p *flow.Program, wf *flow.Workflow, role string, system onus.SystemNa
 	case "workflow.deputy":
 		return wf.Deputy
 	}
-	if !strings.Contains(role, "@") {
+	if _, rota := onus.Rota(role); !rota && !strings.Contains(role, "@") {
 		return "" // a role that nobody has here
 	}
 	return role
@@ -64,7 +64,8 @@ func RouteFor(p *flow.Program, wf *flow.Workflow, c onus.Category, system onus.S
 	for i := len(p.Organisation.Escalation) - 1; i >= 0 && len(people) <= furtherPeople; i-- {
 		add(p.Organisation.Escalation[i])
 	}
-	resolved := onus.Route{Within: route.Within}
+	resolved := route
+	resolved.To, resolved.Then = "", nil
 	if len(people) > 0 {
 		resolved.To, resolved.Then = people[0], people[1:]
 	}

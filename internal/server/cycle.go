@@ -249,6 +249,11 @@ func (s *Server) busy(ctx context.Context) (n int, err error) {
 func (s *Server) openExceptions(ctx context.Context) (n int, err error) {
 	err = s.store.View(ctx, func(r store.Reader) error {
 		n, err = r.Count(ctx, store.Is(store.Exceptions.Name, "state", string(onus.ExceptionOpen)))
+		if err != nil {
+			return err
+		}
+		practice, err := r.Count(ctx, store.Is(store.Exceptions.Name, "practice", string(onus.ExceptionOpen)))
+		n -= practice // nothing stopped
 		return err
 	})
 	return n, err

@@ -274,8 +274,14 @@ func Check(ctx context.Context, dir string, now time.Time) (*flow.Program, error
 	if len(faults) > 0 {
 		return nil, faults
 	}
+	for _, f := range p.Coming(roster, now, now.Add(ahead)) {
+		p.Notes = append(p.Notes, f.String())
+	}
 	return p, nil
 }
+
+// ahead is how far rotas are looked at for when nobody will be on duty.
+const ahead = 30 * 24 * time.Hour
 
 // feedRoster reads the people source as it is now.
 func feedRoster(ctx context.Context, dir string, draft *flow.Draft, now time.Time) (flow.Roster, error) {

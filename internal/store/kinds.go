@@ -253,9 +253,12 @@ var (
 	Exceptions = Kind[onus.Exception]{
 		Name: "exception", ID: func(v onus.Exception) string { return v.ID },
 		Keys: func(v onus.Exception) []Key {
-			keys := []Key{{"state", string(v.State)}, {"group", v.Group}}
+			keys := []Key{{"state", string(v.State)}, {"group", v.Group}, {"opened", Stamp(v.Opened)}}
 			if v.State == onus.ExceptionOpen {
 				keys = append(keys, Key{"deadline", Stamp(v.Deadline)})
+			}
+			if v.Practice {
+				keys = append(keys, Key{"practice", string(v.State)})
 			}
 			for _, k := range []Key{{"run", string(v.Run)}, {"batch", v.Batch}, {"occasion", v.Occasion}} {
 				if k.Value != "" {

@@ -1,0 +1,26 @@
+package server
+
+import (
+	"context"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/escalation"
+)
+
+// Attend carries out what somebody does about an exception short of deciding
+// it. Who takes one without saying whom they saw it wait for sees it now.
+func (s *Server) Attend(ctx context.Context, id string, a escalation.Act) (onus.Exception, error) {
+	p, err := s.Books().Exception(ctx, id)
+	if err != nil {
+		return onus.Exception{}, err
+	}
+	if a.From == "" {
+		a.From = p.Assignee
+	}
+	return s.Engine.Attend(ctx, p.ID, a)
+}
+
+// PractiseRoute pages the route of a workflow's exceptions for practice.
+func (s *Server) PractiseRoute(ctx context.Context, workflow onus.WorkflowName, category onus.Category, by onus.Actor, person string) (onus.Exception, error) {
+	return s.Engine.Practise(ctx, workflow, category, by, person)
+}
