@@ -58,7 +58,7 @@ func TestManual(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			env.Vars = append(env.Vars, "USERNAME="+who.Username)
+			env.Vars = append(env.Vars, "USERNAME="+who.Username, "SOON="+time.Now().AddDate(0, 0, 20).Format(time.DateOnly))
 			env.Values[directory{}] = &directory{}
 			return nil
 		},

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -21,7 +23,8 @@ func (e *env) approvalsCmd() *cobra.Command {
 		Use: "approvals", Short: "See what waits for somebody's yes or no", Aliases: []string{"approval"},
 		Example: "  onus approvals list\n  onus approvals show apr_4f…",
 	})
-	cmd.AddCommand(list(e, "approvals", "the decided ones too", (*server.Books).Approvals, e.tableOfApprovals), e.showApproval())
+	cmd.AddCommand(list(e, "approvals", "the decided ones too", (*server.Books).Approvals, e.tableOfApprovals), e.showApproval(),
+		e.delegateCmd(), e.undelegateCmd(), e.delegationsCmd())
 	return cmd
 }
 
@@ -78,7 +81,17 @@ func (e *env) describeApproval(v server.Weighed) {
 	line("state", string(v.State))
 	line("for", v.Subject)
 	line("plan", v.Plan.Short()+" of "+string(v.Workflow))
+	line("weight", fmt.Sprintf("%d, all that the plan touches together", v.PlanWeight))
 	line("needs", fmt.Sprintf("%d of %s", v.Need, strings.Join(slices.Concat(v.Of, v.Also), ", ")))
+	if v.Separation != "" {
+		line("exception", "a yes is an exception to rule "+v.Separation+", and needs a reason")
+	}
+	if v.Stage > 0 || len(v.Then) > 0 {
+		line("stage", fmt.Sprintf("%d of %d", v.Stage+1, v.Stage+1+len(v.Then)))
+	}
+	for _, s := range v.Then {
+		line("then", fmt.Sprintf("%d of %s", max(1, s.Need), strings.Join(s.Of, ", ")))
+	}
 	line("asked", v.Asked.Asked.UTC().Format(time.RFC3339))
 	if v.State == onus.ApprovalAsked {
 		then := ", then others are asked for half as long"
@@ -105,23 +118,38 @@ func (e *env) describeApproval(v server.Weighed) {
 	}
 	fmt.Fprintln(e.out)
 	line("also holds", strings.Join(v.Holds, ", "))
+	for _, apart := range v.Apart {
+		line("apart from", apart)
+	}
 	for _, a := range v.Answers {
-		line("answered", strings.TrimSuffix(fmt.Sprintf("%s: %s, after %s: %s", a.Person, word(a.Yes), a.After.Round(time.Second), a.Reason), ": "))
+		who := a.Person
+		if a.For != "" {
+			who += " in the place of " + a.For
+		}
+		line("answered", strings.TrimSuffix(fmt.Sprintf("%s: %s, after %s: %s", who, word(a.Yes), a.After.Round(time.Second), a.Reason), ": "))
 	}
 	if v.State != onus.ApprovalAsked {
 		return
 	}
 	for _, p := range v.Others {
-		if p.Bar == "" {
-			line("can answer", p.Person)
-		} else {
-			line("cannot", p.Bar)
-		}
+		e.answerer(p)
 	}
 	if v.YourBar != "" {
 		line("you cannot", v.YourBar)
 	} else {
 		line("you can", "onus approve "+v.ID+", or onus deny "+v.ID+" --reason WHY")
+	}
+}
+
+// answerer says whether somebody can answer, in whose place, or why not.
+func (e *env) answerer(p server.Answerer) {
+	switch {
+	case p.Bar != "":
+		fmt.Fprintf(e.out, "%-11s %s\n", "cannot", p.Bar)
+	case p.For != "":
+		fmt.Fprintf(e.out, "%-11s %s in the place of %s\n", "can answer", p.Person, p.For)
+	default:
+		fmt.Fprintf(e.out, "%-11s %s\n", "can answer", p.Person)
 	}
 }
 
@@ -137,7 +165,8 @@ func (e *env) approveCmd() *cobra.Command {
 		`Approve says yes to the exact plan that was asked about. When the plan has changed,
 nothing is approved: the difference is shown, and the new plan is asked about. Nobody
 approves their own access, and everybody counts once.`,
-		"  onus approve apr_4f… --dir acme\n  onus approve apr_4f… apr_9c… --dir acme --reason 'the new team, CHG-12'")
+		"  onus approve apr_4f… --dir acme\n  onus approve apr_4f… apr_9c… --dir acme --reason 'the new team, CHG-12'\n"+
+			"  onus approve apr_4f… apr_9c… --dir acme --reason apr_4f…='she leads it' --reason apr_9c…='he stands in'")
 }
 
 func (e *env) denyCmd() *cobra.Command {
@@ -151,8 +180,10 @@ stays as it is. It needs a reason.`,
 // be answered keeps none of the others back.
 func (e *env) answerCmd(yes bool, use, short, long, example string) *cobra.Command {
 	var (
-		at          place
-		dir, reason string
+		at      place
+		dir     string
+		reasons []string
+		file    string
 	)
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long, Example: example,
@@ -167,11 +198,15 @@ func (e *env) answerCmd(yes bool, use, short, long, example string) *cobra.Comma
 			if err := server.Kept(at.data); err != nil {
 				return err
 			}
+			reason, err := reasonsFor(args, reasons, file)
+			if err != nil {
+				return err
+			}
 			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
 				by, person := e.operator(s.Program.Organisation)
 				var failed error
 				for _, id := range args {
-					t, err := e.answer(ctx, s, engine.Vote{Approval: id, Yes: yes, By: by, Person: person, Reason: reason, Among: len(args)})
+					t, err := e.answer(ctx, s, engine.Vote{Approval: id, Yes: yes, By: by, Person: person, Reason: reason[id], Among: len(args)})
 					if err != nil {
 						if failed != nil {
 							e.complain(failed)
@@ -187,7 +222,8 @@ func (e *env) answerCmd(yes bool, use, short, long, example string) *cobra.Comma
 	}
 	at.flags(cmd)
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
-	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
+	cmd.Flags().StringArrayVar(&reasons, "reason", nil, "why; it stays on the record. For one of several: ID=WHY")
+	cmd.Flags().StringVar(&file, "reasons", "", "a file with a line 'ID WHY' for each")
 	return cmd
 }
 
@@ -196,4 +232,49 @@ func (e *env) answer(ctx context.Context, s *server.Server, v engine.Vote) (t en
 		return t, err
 	}
 	return s.Answer(ctx, v)
+}
+
+// reasonsFor gives the reason for each of several requests: its own, from a
+// flag or a file, else the one that is for all.
+func reasonsFor(ids, flags []string, file string) (map[string]string, error) {
+	own := map[string]string{}
+	set := func(id, why string) error {
+		if why = strings.TrimSpace(why); own[id] != "" && own[id] != why {
+			return onus.Errorf(onus.Invalid, "give one for each", "there are two reasons for %s", cmp.Or(id, "all of them"))
+		}
+		own[id] = why
+		return nil
+	}
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, onus.Errorf(onus.NotFound, "name a file with a line 'ID WHY' for each", "read the reasons: %w", err)
+		}
+		for line := range strings.Lines(string(text)) {
+			id, why, _ := strings.Cut(strings.TrimSpace(line), " ")
+			switch {
+			case id == "" || strings.HasPrefix(id, "#"):
+			case !slices.Contains(ids, id):
+				return nil, onus.Errorf(onus.Invalid, "name it on the command line too, or take the line out", "%s has a reason for %s, which is not answered", file, id)
+			default:
+				if err := set(id, why); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	for _, flag := range flags {
+		id, why, is := strings.Cut(flag, "=")
+		if !is || !slices.Contains(ids, id) {
+			id, why = "", flag
+		}
+		if err := set(id, why); err != nil {
+			return nil, err
+		}
+	}
+	reason := make(map[string]string, len(ids))
+	for _, id := range ids {
+		reason[id] = cmp.Or(own[id], own[""])
+	}
+	return reason, nil
 }

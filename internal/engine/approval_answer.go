@@ -56,11 +56,11 @@ func (e *Engine) Answer(ctx context.Context, roster Roster, v Vote) (Tally, erro
 		if err != nil {
 			return err
 		}
-		if bar := b.Bars(v.Person); bar != "" {
-			return onus.Errorf(onus.Denied, "it can be answered by "+strings.Join(b.Eligible(), ", "), "%s", bar)
-		}
 		if b.Answered(v.Person) {
 			return onus.Errorf(onus.Conflict, "somebody else must answer too", "%s answered already, and counts once", v.Person)
+		}
+		if bar := b.Bars(v.Person); bar != "" {
+			return onus.Errorf(onus.Denied, "it can be answered by "+strings.Join(b.Eligible(), ", "), "%s", bar)
 		}
 		t.Says, err = d.answer(ctx, b, v)
 		t.Approval = d.a

@@ -102,7 +102,7 @@ func endDelegation(ctx context.Context, tx store.Tx, d onus.Delegation, by, why 
 // that moment on; what is ended does not come back when their giver does.
 func (e *Engine) tendDelegations(ctx context.Context) error {
 	orphaned := func(r store.Reader) ([]onus.Delegation, error) {
-		open, err := store.Delegations.Query(ctx, r, store.Query{Key: "until", From: store.Stamp(e.Now())})
+		open, err := store.Delegations.Query(ctx, r, store.Query{Key: "until", From: store.Stamp(e.Now()), To: "9"})
 		if err != nil {
 			return nil, err
 		}
@@ -160,7 +160,7 @@ func delegated(ctx context.Context, r store.Reader, asked []string, person func(
 // asker is the active person who orders something.
 func asker(ctx context.Context, r store.Reader, by onus.Actor, person, what string) (onus.Identity, error) {
 	if person == "" {
-		return onus.Identity{}, onus.Errorf(onus.Denied, "map the operating-system user to a person under operators in Organisation",
+		return onus.Identity{}, onus.Errorf(onus.Denied, onus.UnknownActor,
 			"%s must be a person's own, and nobody knows who %s is", what, by)
 	}
 	who, known, err := personOf(ctx, r, person)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,11 +30,14 @@ type Asked struct {
 type Weighed struct {
 	Asked
 
-	Weight  []WeighedChange `json:"changes_in_full"`
-	Holds   []string        `json:"holds,omitempty"` // what else the subject holds
-	Others  []Answerer      `json:"people"`
-	You     string          `json:"you,omitempty"`      // whom the organisation knows who asks as
-	YourBar string          `json:"your_bar,omitempty"` // why they cannot answer it; empty: they can
+	Weight []WeighedChange `json:"changes_in_full"`
+	Holds  []string        `json:"holds,omitempty"` // what else the subject holds
+	Apart  []string        `json:"apart,omitempty"` // what rules keep apart from it, and whether the subject holds that
+
+	PlanWeight int        `json:"plan_weight"` // privilege weight of all that the plan touches
+	Others     []Answerer `json:"people"`
+	You        string     `json:"you,omitempty"`      // whom the organisation knows who asks as
+	YourBar    string     `json:"your_bar,omitempty"` // why they cannot answer it; empty: they can
 }
 
 // A WeighedChange is one change with its risk beside it.
@@ -60,6 +64,7 @@ type Peers struct {
 type Answerer struct {
 	Person string `json:"person"`
 	Bar    string `json:"bar,omitempty"`
+	For    string `json:"for,omitempty"` // in whose place, by a delegation
 }
 
 // Approvals lists what waits for a yes or no, or all, the most urgent first.
@@ -134,9 +139,7 @@ func (b *Books) Approval(ctx context.Context, id string, who func(flow.Organisat
 		if err != nil {
 			return err
 		}
-		for _, mail := range ballot.Everybody() {
-			w.Others = append(w.Others, Answerer{Person: mail, Bar: barOf(ballot, mail)})
-		}
+		w.Others, w.PlanWeight = answerers(ballot), plan.Weight()
 		if who != nil {
 			by, you := who(p.Organisation)
 			w.You, w.YourBar = you, yourBar(ctx, r, ballot, by, you)
@@ -147,30 +150,7 @@ func (b *Books) Approval(ctx context.Context, id string, who func(flow.Organisat
 }
 
 func findApproval(ctx context.Context, r store.Reader, id string) (onus.Approval, error) {
-	if a, known, err := store.Approvals.Lookup(ctx, r, id); err != nil || known {
-		return a, err
-	}
-	var match []onus.Approval
-	for row, err := range r.Find(ctx, store.Query{Kind: store.Approvals.Name}) {
-		if err != nil {
-			return onus.Approval{}, err
-		}
-		if strings.HasPrefix(row.ID, id) {
-			a, err := store.Approvals.Get(ctx, r, row.ID)
-			if err != nil {
-				return a, err
-			}
-			match = append(match, a)
-		}
-	}
-	switch len(match) {
-	case 0:
-		return onus.Approval{}, onus.Errorf(onus.NotFound, "onus approvals list --all shows them", "there is no approval %s", id)
-	case 1:
-		return match[0], nil
-	default:
-		return onus.Approval{}, onus.Errorf(onus.Conflict, "give more of it", "%d approvals begin with %s", len(match), id)
-	}
+	return findByStart(ctx, r, store.Approvals, id, "onus approvals list --all shows them")
 }
 
 // definitionsOf compiles the definitions that a plan was made under: what an
@@ -262,7 +242,38 @@ func (b *Books) weigh(ctx context.Context, r store.Reader, p *flow.Program, w *W
 		}
 	}
 	slices.Sort(w.Holds)
+	w.Apart = neighbours(p, asks, grants)
 	return nil
+}
+
+// neighbours lists what rules of separation of duty keep apart from what is
+// asked, and whether the subject holds it.
+func neighbours(p *flow.Program, asks map[string]bool, grants []onus.Grant) []string {
+	holds := func(e flow.EntitlementKey) bool {
+		return slices.ContainsFunc(grants, func(g onus.Grant) bool { return g.System == e.System && g.Entitlement == e.Name && g.Observed })
+	}
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(p.Separations)) {
+		rule := p.Separations[name]
+		for i, side := range rule.Apart {
+			if !slices.ContainsFunc(side, func(e flow.EntitlementKey) bool { return asks[string(e.System)+" "+e.Name] }) {
+				continue
+			}
+			for k, other := range rule.Apart {
+				for _, e := range other {
+					if k == i {
+						continue
+					}
+					has := "does not hold it"
+					if holds(e) {
+						has = "holds it"
+					}
+					words = append(words, fmt.Sprintf("%s %s (rule %s): the subject %s", e.System, e.Name, name, has))
+				}
+			}
+		}
+	}
+	return slices.Compact(words)
 }
 
 // peers counts who is like the subject, and who of them holds what is asked:

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -137,7 +136,7 @@ func changeView(c onus.PlannedChange) ChangeView {
 		Says: planning.Describe(c), Because: c.Reason.Says, Rule: c.Step, Sensitivity: c.Sensitivity, Reversal: c.Reversal, Owners: c.Owners,
 	}
 	if c.Approval != nil {
-		v.Approval = fmt.Sprintf("%d of %s", c.Approval.Need, strings.Join(c.Approval.Of, ", "))
+		v.Approval = planning.Asks(c.Approval)
 	}
 	return v
 }

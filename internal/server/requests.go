@@ -1,0 +1,392 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/engine"
+	"github.com/onus-id/onus/internal/planning"
+	"github.com/onus-id/onus/internal/store"
+)
+
+// A RequestView is a request as people see it in a list.
+type RequestView struct {
+	onus.Request
+
+	Subject   string   `json:"subject"`             // how people know whom it is for
+	What      []string `json:"what"`                // what it asks for
+	Stands    string   `json:"stands"`              // what has come of it so far
+	Approvals []string `json:"approvals,omitempty"` // their IDs, first stage first
+}
+
+// Requests lists the requests that can still give something, or all, the
+// newest last.
+func (b *Books) Requests(ctx context.Context, all bool) ([]RequestView, error) {
+	list := []RequestView{}
+	err := b.store.View(ctx, func(r store.Reader) error {
+		found, err := store.Requests.Query(ctx, r, store.Query{Key: "at", To: "9"})
+		if err != nil {
+			return err
+		}
+		list = list[:0]
+		for _, req := range found {
+			if !all && (req.State != onus.RequestStands || !b.now().Before(req.Until)) {
+				continue
+			}
+			v, err := b.requestView(ctx, r, req)
+			if err != nil {
+				return err
+			}
+			list = append(list, v)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Request gives one request by its ID, or by a beginning that only one has.
+func (b *Books) Request(ctx context.Context, id string) (v RequestView, err error) {
+	err = b.store.View(ctx, func(r store.Reader) error {
+		req, err := findByStart(ctx, r, store.Requests, id, "onus requests list --all shows them")
+		if err != nil {
+			return err
+		}
+		v, err = b.requestView(ctx, r, req)
+		return err
+	})
+	return v, err
+}
+
+// findByStart gives the only object whose ID is, or begins with, a text.
+func findByStart[T any](ctx context.Context, r store.Reader, k store.Kind[T], id, hint string) (T, error) {
+	if v, known, err := k.Lookup(ctx, r, id); err != nil || known {
+		return v, err
+	}
+	var none T
+	var match []string
+	for row, err := range r.Find(ctx, store.Query{Kind: k.Name}) {
+		if err != nil {
+			return none, err
+		}
+		if strings.HasPrefix(row.ID, id) {
+			match = append(match, row.ID)
+		}
+	}
+	switch len(match) {
+	case 0:
+		return none, onus.Errorf(onus.NotFound, hint, "there is no %s %s", k.Name, id)
+	case 1:
+		return k.Get(ctx, r, match[0])
+	default:
+		return none, onus.Errorf(onus.Conflict, "give more of it", "%d %ss begin with %s", len(match), k.Name, id)
+	}
+}
+
+func (b *Books) requestView(ctx context.Context, r store.Reader, req onus.Request) (RequestView, error) {
+	v := RequestView{Request: req, Subject: called(ctx, r, req.For)}
+	for _, w := range req.Wants {
+		v.What = append(v.What, string(w.System)+" "+w.Entitlement)
+	}
+	runs, err := store.Runs.Find(ctx, r, "occasion", req.Occasion)
+	if err != nil {
+		return v, err
+	}
+	slices.SortFunc(runs, func(a, b onus.Run) int { return a.Began.Compare(b.Began) })
+	var asked []onus.Approval
+	for _, run := range runs {
+		of, err := store.Approvals.Find(ctx, r, "run", string(run.ID))
+		if err != nil {
+			return v, err
+		}
+		asked = append(asked, of...)
+	}
+	slices.SortStableFunc(asked, func(a, b onus.Approval) int { return cmp.Or(a.Asked.Compare(b.Asked), cmp.Compare(a.Stage, b.Stage)) })
+	for _, a := range asked {
+		v.Approvals = append(v.Approvals, a.ID)
+	}
+	o, err := store.Occasions.Get(ctx, r, req.Occasion)
+	if err != nil {
+		return v, err
+	}
+	v.Stands = b.stands(req, o, runs, asked)
+	return v, nil
+}
+
+// stands says what has come of a request so far.
+func (b *Books) stands(req onus.Request, o onus.Occasion, runs []onus.Run, asked []onus.Approval) string {
+	var last onus.Run
+	if len(runs) > 0 {
+		last = runs[len(runs)-1]
+	}
+	switch {
+	case req.State == onus.RequestWithdrawn:
+		return "withdrawn"
+	case o.State == onus.Waiting:
+		return "waits to be planned"
+	case o.State == onus.Stopped:
+		return "stopped: onus exceptions list"
+	case slices.ContainsFunc(asked, func(a onus.Approval) bool { return a.State == onus.ApprovalAsked }):
+		return "waits for approval"
+	case !b.now().Before(req.Until):
+		return "ended"
+	case last.ID == "":
+		return "nothing to do"
+	case last.State == onus.RunDone:
+		return "given"
+	case slices.ContainsFunc(asked, func(a onus.Approval) bool { return a.State == onus.ApprovalDenied }):
+		return "denied"
+	case last.State.Ended():
+		return "not given: the run was " + string(last.State)
+	default:
+		return "under way: the run is " + string(last.State)
+	}
+}
+
+// A Foreseen is a request with who can say yes to it, and why others cannot.
+type Foreseen struct {
+	RequestView
+
+	Changes []ChangeView `json:"changes"`
+	Weight  int          `json:"weight"`
+	Stages  []Stage      `json:"stages,omitempty"`
+	Problem string       `json:"problem,omitempty"` // why it cannot be planned as things stand
+}
+
+// A Stage is whom an approval will ask at a time.
+type Stage struct {
+	Need       int        `json:"need"`
+	Within     string     `json:"within"`
+	People     []Answerer `json:"people"`
+	Separation string     `json:"separation,omitempty"`
+}
+
+// RequestOrder is what somebody asks for, with people as they name them.
+type RequestOrder struct {
+	Wants   []onus.Wanted
+	For     []string // logins, mail addresses or IDs; "team": whose manager they are
+	Until   time.Time
+	Reason  string
+	By      onus.Actor
+	Person  string
+	Preview bool
+}
+
+// Request records what a person asks for, and says who can say yes. A preview
+// records nothing.
+func (s *Server) Request(ctx context.Context, o RequestOrder) ([]Foreseen, error) {
+	if err := s.Engine.Pin(ctx, onus.Engine); err != nil {
+		return nil, err
+	}
+	roster, err := s.people(ctx)
+	if err != nil {
+		return nil, err
+	}
+	order := engine.RequestOrder{Wants: o.Wants, Until: o.Until, Reason: o.Reason, By: o.By, Person: o.Person}
+	for _, who := range o.For {
+		if who == "team" {
+			order.Team = true
+			continue
+		}
+		id, err := s.IdentityOf(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		order.For = append(order.For, id)
+	}
+	made, err := s.Engine.Request(ctx, roster, order, o.Preview)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Foreseen, 0, len(made))
+	err = s.store.View(ctx, func(r store.Reader) error {
+		for _, m := range made {
+			all = append(all, foreseen(ctx, r, m))
+		}
+		return nil
+	})
+	return all, err
+}
+
+func foreseen(ctx context.Context, r store.Reader, m engine.Requested) Foreseen {
+	v := Foreseen{
+		RequestView: RequestView{Request: m.Request, Subject: called(ctx, r, m.Request.For), Stands: "waits to be planned"},
+		Weight:      m.Plan.Weight(),
+	}
+	for _, w := range m.Request.Wants {
+		v.What = append(v.What, string(w.System)+" "+w.Entitlement)
+	}
+	for _, c := range m.Plan.Changes {
+		v.Changes = append(v.Changes, changeView(c))
+	}
+	if m.Refusal != nil {
+		v.Problem = m.Refusal.Message
+	}
+	for _, b := range m.Stages {
+		v.Stages = append(v.Stages, Stage{Need: max(1, b.Need), Within: b.Within.String(), People: answerers(b), Separation: b.Separation})
+	}
+	return v
+}
+
+// answerers lists everybody who is asked, and whoever may answer for them.
+func answerers(b planning.Ballot) []Answerer {
+	var all []Answerer
+	for _, mail := range b.Everybody() {
+		bar := b.Why(mail)
+		if bar == "" && b.Answered(mail) {
+			bar = mail + " answered already"
+		}
+		all = append(all, Answerer{Person: mail, Bar: bar})
+	}
+	for _, mail := range b.Delegates() {
+		all = append(all, Answerer{Person: mail, For: b.For(mail)})
+	}
+	return all
+}
+
+// WithdrawRequest takes a request back.
+func (s *Server) WithdrawRequest(ctx context.Context, id string, by onus.Actor, person, reason string) (onus.Request, error) {
+	v, err := s.Books().Request(ctx, id)
+	if err != nil {
+		return onus.Request{}, err
+	}
+	roster, err := s.people(ctx)
+	if err != nil {
+		return onus.Request{}, err
+	}
+	return s.Engine.WithdrawRequest(ctx, roster, v.ID, by, person, reason)
+}
+
+// A CatalogueView is something that can be asked for.
+type CatalogueView struct {
+	System      onus.SystemName  `json:"system"`
+	Entitlement string           `json:"entitlement"`
+	Title       string           `json:"title,omitempty"`
+	Sensitivity onus.Sensitivity `json:"sensitivity"`
+	By          []string         `json:"by"`      // self, manager, sponsor
+	Longest     string           `json:"longest"` // in days
+	Approval    string           `json:"approval"`
+}
+
+// Catalogue lists what can be asked for, by whom, for how long, and whom the
+// approval asks.
+func (s *Server) Catalogue() []CatalogueView {
+	all := []CatalogueView{}
+	for key, e := range s.Program.Entitlements {
+		if e.Request == nil {
+			continue
+		}
+		all = append(all, CatalogueView{
+			System: key.System, Entitlement: key.Name, Title: e.Title, Sensitivity: e.Sensitivity, By: e.Request.By,
+			Longest: fmt.Sprintf("%gd", e.Request.Longest.Hours()/24), Approval: planning.Asks(e.Request.Approve),
+		})
+	}
+	slices.SortFunc(all, func(a, b CatalogueView) int {
+		return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.Entitlement, b.Entitlement))
+	})
+	return all
+}
+
+// Delegate lets another answer requests for approval in a person's place.
+func (s *Server) Delegate(ctx context.Context, o engine.DelegationOrder) (onus.Delegation, error) {
+	return s.Engine.Delegate(ctx, o)
+}
+
+// Undelegate ends a delegation before its time.
+func (s *Server) Undelegate(ctx context.Context, id string, by onus.Actor, person string) (d onus.Delegation, err error) {
+	err = s.store.View(ctx, func(r store.Reader) error {
+		d, err = findByStart(ctx, r, store.Delegations, id, "onus approvals delegations lists them")
+		return err
+	})
+	if err != nil {
+		return d, err
+	}
+	return s.Engine.Undelegate(ctx, d.ID, by, person)
+}
+
+// Delegations lists those that count now or will, or all.
+func (b *Books) Delegations(ctx context.Context, all bool) ([]onus.Delegation, error) {
+	list := []onus.Delegation{}
+	err := b.store.View(ctx, func(r store.Reader) error {
+		found, err := store.Delegations.Query(ctx, r, store.Query{})
+		if err != nil {
+			return err
+		}
+		list = slices.DeleteFunc(found, func(d onus.Delegation) bool { return !all && (!d.Ended.IsZero() || !b.now().Before(d.Until)) })
+		return nil
+	})
+	slices.SortFunc(list, func(a, b onus.Delegation) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+	return list, err
+}
+
+// A SeparationView is a rule of separation of duty with who breaks it now.
+type SeparationView struct {
+	Rule     string       `json:"rule"`
+	Owner    string       `json:"owner"`
+	Because  string       `json:"because"`
+	Apart    [][]string   `json:"apart,omitempty"`
+	Acts     []string     `json:"acts,omitempty"`
+	Breaches []BreachView `json:"breaches,omitempty"`
+}
+
+// A BreachView is somebody who holds what a rule keeps apart.
+type BreachView struct {
+	Subject string          `json:"subject"`
+	Holds   []string        `json:"holds"`
+	Exempt  *onus.Exemption `json:"exempt,omitempty"` // who allowed it; nil: nobody
+}
+
+// Separations lists the rules, each with who breaks it now.
+func (s *Server) Separations(ctx context.Context) ([]SeparationView, error) {
+	found, err := s.Engine.Breaches(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []SeparationView{}
+	err = s.store.View(ctx, func(r store.Reader) error {
+		all = all[:0]
+		for _, rule := range s.Program.Separations {
+			v := SeparationView{Rule: rule.Name, Owner: rule.Owner, Because: rule.Because, Acts: rule.Acts}
+			for _, side := range rule.Apart {
+				var words []string
+				for _, e := range side {
+					words = append(words, string(e.System)+" "+e.Name)
+				}
+				v.Apart = append(v.Apart, words)
+			}
+			for _, b := range found {
+				if b.Rule != rule.Name {
+					continue
+				}
+				seen := BreachView{Subject: called(ctx, r, b.Identity), Holds: b.Holds}
+				if b.Exempt.ID != "" {
+					seen.Exempt = &b.Exempt
+				}
+				v.Breaches = append(v.Breaches, seen)
+			}
+			all = append(all, v)
+		}
+		return nil
+	})
+	slices.SortFunc(all, func(a, b SeparationView) int { return cmp.Compare(a.Rule, b.Rule) })
+	return all, err
+}
+
+// Exempt records the decision of a rule's owner that somebody may hold what
+// the rule keeps apart. Whom it is for is named by login, mail address or ID.
+func (s *Server) Exempt(ctx context.Context, who string, o engine.ExemptOrder) (onus.Exemption, error) {
+	err := s.store.View(ctx, func(r store.Reader) error {
+		found, err := attribution.FindIdentity(ctx, r, who)
+		o.For = found.ID
+		return err
+	})
+	if err != nil {
+		return onus.Exemption{}, err
+	}
+	return s.Engine.Exempt(ctx, o)
+}
