@@ -112,7 +112,7 @@ func (e *Engine) tendDelegations(ctx context.Context) error {
 			if err != nil {
 				return nil, err
 			}
-			if !known || who.State != onus.Active {
+			if over := !e.Now().Before(d.Until); !over && (!known || who.State != onus.Active) {
 				left = append(left, d)
 			}
 		}
