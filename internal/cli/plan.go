@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -58,6 +59,11 @@ func (e *env) showPlan(v server.PlanView, zoom, output string) error {
 		}
 	}
 	for _, b := range v.Workflows {
+		for _, p := range b.Plans {
+			for _, h := range p.Handovers {
+				fmt.Fprintf(e.out, "%s hands over: %s → %s\n", p.Identity, h.Says, heir(h))
+			}
+		}
 		for _, r := range b.Refused {
 			fmt.Fprintf(e.out, "cannot plan %s for %s: %s (%s, to %s)\n", b.Workflow, r.Identity, r.Message, r.Category, r.To)
 		}
@@ -72,6 +78,17 @@ func (e *env) showPlan(v server.PlanView, zoom, output string) error {
 		fmt.Fprintf(e.out, "%s open: onus exceptions list\n", counted(v.Open, "exception"))
 	}
 	return nil
+}
+
+// heir says who gets a duty of somebody who leaves.
+func heir(h onus.Handover) string {
+	switch {
+	case h.To == "":
+		return "nobody: name somebody in the definitions"
+	case h.Accepted:
+		return h.To + " (" + h.As + "), who has accepted"
+	}
+	return h.To + " (" + h.As + "), asked to accept"
 }
 
 func (e *env) tabulate(v server.PlanView, zoom string) error {

@@ -74,7 +74,8 @@ func (f *Facts) mayAnswer(ans Answer) (Duty, Someone, error) {
 		return d, Someone{}, onus.Errorf(onus.Denied, onus.UnknownActor,
 			"an answer must be a person's own, and nobody knows who %s is", ans.By)
 	}
-	if _, named := d.seat(ans.Person); !named {
+	seat, named := d.seat(ans.Person)
+	if !named {
 		return d, Someone{}, onus.Errorf(onus.Denied, "it is "+mails(d)+" who can", "%s is not named for %s", ans.Person, d.ID)
 	}
 	who, known := f.who(ans.Person)
@@ -85,6 +86,9 @@ func (f *Facts) mayAnswer(ans Answer) (Duty, Someone, error) {
 		return d, who, onus.Errorf(onus.Conflict, "onus plan reads the sources", "%s is not on file yet", ans.Person)
 	}
 	a := f.Acceptances[d.ID][who.ID]
+	if seat.As != AsOwner && seat.As != AsDeputy && a.Asked.IsZero() {
+		return d, who, onus.Errorf(onus.Denied, "they are asked when nobody before them stands", "%s was not asked about %s", ans.Person, d.ID)
+	}
 	switch ans.Act {
 	case Accepts:
 	case Renews:

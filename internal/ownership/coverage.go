@@ -116,8 +116,8 @@ func (f *Facts) gaps(st Standing) []Gap {
 	if st.Accepted() && !f.At.Before(st.Until.Add(-f.renewal())) {
 		gap(Ending, "the acceptance of %s ends on %s", st.Seat.Mail, f.date(st.Until))
 	}
-	if len(d.Chain) <= further && d.Kind != onus.Sponsor {
-		gap(Shallow, "%d come after %s, and two should", len(d.Chain)-1, d.Owner())
+	if ruleOne := []onus.Duty{onus.WorkflowOwner, onus.DataOwner, onus.SystemOwner, onus.ProvisioningControl, onus.RevocationControl, onus.ExceptionsControl}; slices.Contains(ruleOne, d.Kind) && len(d.Chain) <= further {
+		gap(Shallow, "%d come after %s, and at least %d should", len(d.Chain)-1, d.Owner(), further)
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -44,48 +45,33 @@ func (b *Books) orNow(at time.Time) time.Time {
 	return at
 }
 
-// A DutyAnswer is what a person says to some duties, or to all that wait for
-// them.
-type DutyAnswer struct {
-	Duties []onus.DutyID
-	All    bool
-	Act    string // ownership.Accepts, Declines or Renews
-	By     onus.Actor
-	Person string // mail; empty: nobody whom the organisation knows
-	Reason string
+// OpenDuties lists the duties that a person can accept or renew.
+func (s *Server) OpenDuties(ctx context.Context, act, person string) ([]onus.DutyID, error) {
+	if err := s.readPeople(ctx); err != nil {
+		return nil, err
+	}
+	var ids []onus.DutyID
+	err := s.duties(ctx, func(f *ownership.Facts, _ store.Tx) error {
+		ids = f.Open(act, person)
+		return nil
+	})
+	if err == nil && len(ids) == 0 {
+		err = onus.Errorf(onus.NotFound, "onus owners list shows who is named and who is asked", "there is nothing that %s could %s", cmp.Or(person, "somebody whom nobody knows"), act)
+	}
+	return ids, err
 }
 
-// AnswerDuties records an answer to each duty, each by itself, and gives what
-// became of those that could be answered.
-func (s *Server) AnswerDuties(ctx context.Context, a DutyAnswer, done func(onus.Acceptance)) error {
+// AnswerDuty records what a person says to a duty.
+func (s *Server) AnswerDuty(ctx context.Context, a ownership.Answer) (onus.Acceptance, error) {
+	var said onus.Acceptance
 	if err := s.readPeople(ctx); err != nil {
+		return said, err
+	}
+	err := s.duties(ctx, func(f *ownership.Facts, tx store.Tx) (err error) {
+		said, err = f.Say(ctx, tx, a)
 		return err
-	}
-	ids := a.Duties
-	if a.All {
-		err := s.duties(ctx, func(f *ownership.Facts, _ store.Tx) error {
-			ids = f.Open(a.Act, a.Person)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if len(ids) == 0 {
-			return onus.Errorf(onus.NotFound, "onus owners list shows who is named and who is asked", "there is nothing that %s could %s", orWho(a.Person, a.By), a.Act)
-		}
-	}
-	for _, id := range ids {
-		var said onus.Acceptance
-		err := s.duties(ctx, func(f *ownership.Facts, tx store.Tx) (err error) {
-			said, err = f.Say(ctx, tx, ownership.Answer{Duty: id, Act: a.Act, By: a.By, Person: a.Person, Reason: a.Reason})
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		done(said)
-	}
-	return nil
+	})
+	return said, err
 }
 
 // Away records that a person is away from the first day to the last, and
@@ -157,11 +143,4 @@ func (s *Server) readPeople(ctx context.Context) error {
 		return Report{}, s.Engine.Pin(ctx, onus.Engine)
 	})
 	return err
-}
-
-func orWho(person string, by onus.Actor) string {
-	if person != "" {
-		return person
-	}
-	return string(by)
 }

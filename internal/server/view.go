@@ -39,6 +39,8 @@ type PlanOf struct {
 	Digest   onus.Digest  `json:"digest"`
 	Weight   int          `json:"weight"`
 	Changes  []ChangeView `json:"changes"`
+
+	Handovers []onus.Handover `json:"hands_over,omitempty"` // what the identity answered for, and who is to
 }
 
 // Says lists the changes in words.
@@ -108,7 +110,7 @@ func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Si
 			return w, err
 		}
 		batch.Add(&p)
-		of := PlanOf{Identity: called(ctx, r, p.Identity), Digest: p.Digest, Weight: p.Weight()}
+		of := PlanOf{Identity: called(ctx, r, p.Identity), Digest: p.Digest, Weight: p.Weight(), Handovers: p.Handovers}
 		for _, c := range p.Changes {
 			if c.Approval != nil {
 				w.ToApprove++
