@@ -60,6 +60,10 @@ func (e *env) showPlan(v server.PlanView, zoom, output string) error {
 	}
 	for _, b := range v.Workflows {
 		for _, p := range b.Plans {
+			if n := len(p.Handovers); n > 2 && zoom == "summary" {
+				fmt.Fprintf(e.out, "%s hands over %d duties: --zoom identity lists them\n", p.Identity, n)
+				continue
+			}
 			for _, h := range p.Handovers {
 				fmt.Fprintf(e.out, "%s hands over: %s → %s\n", p.Identity, h.Says, heir(h))
 			}
