@@ -17,11 +17,11 @@ import (
 // people, what they had said and when they were away, all as they stood then
 // (rule 11). It reads the history of everybody.
 func Past(ctx context.Context, r store.Reader, at time.Time) (*Facts, *flow.Program, error) {
-	p, err := programOf(ctx, r, at)
+	p, err := ProgramOf(ctx, r, at)
 	if err != nil {
 		return nil, nil, err
 	}
-	people, err := asOf(ctx, r, store.Identities, at)
+	people, err := everybody(ctx, r, at)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,61 +49,77 @@ func Past(ctx context.Context, r store.Reader, at time.Time) (*Facts, *flow.Prog
 // asOf gives every object of a kind as an event left it at or before a time,
 // in order of ID. What was erased since is not among them.
 func asOf[T any](ctx context.Context, r store.Reader, k store.Kind[T], at time.Time) ([]T, error) {
-	last := map[string]T{}
-	for entry, err := range r.Events(ctx, store.EventQuery{ObjectKind: k.Name, Bodies: true}) {
+	var all []T
+	for row, err := range r.Find(ctx, store.Query{Kind: k.Name}) {
 		if err != nil {
 			return nil, err
 		}
-		e, err := ledger.ParseLeaf(entry.Leaf)
-		if err != nil {
+		last := map[string]T{}
+		if err := replay(ctx, r, k, row.ID, at, last); err != nil {
 			return nil, err
 		}
-		if e.Time.After(at) {
-			break
+		if v, was := last[row.ID]; was {
+			all = append(all, v)
 		}
-		var v T
-		if entry.Body == nil {
-			continue
-		}
-		if err := json.Unmarshal(entry.Body, &v); err != nil {
-			return nil, fmt.Errorf("read %s %s as it was: %w", k.Name, e.Object.ID, err)
-		}
-		last[k.ID(v)] = v
 	}
-	all := make([]T, 0, len(last))
+	return all, nil
+}
+
+// everybody gives every identity as it was at or before a time. There are
+// many, so the ledger is read once, and not once for each.
+func everybody(ctx context.Context, r store.Reader, at time.Time) ([]onus.Identity, error) {
+	last := map[string]onus.Identity{}
+	if err := replay(ctx, r, store.Identities, "", at, last); err != nil {
+		return nil, err
+	}
+	all := make([]onus.Identity, 0, len(last))
 	for _, id := range sortedKeys(last) {
 		all = append(all, last[id])
 	}
 	return all, nil
 }
 
-// programOf gives the definitions that were live at a time: those that a
+// replay gives the last state of one object of a kind, or of all of them.
+func replay[T any](ctx context.Context, r store.Reader, k store.Kind[T], id string, at time.Time, last map[string]T) error {
+	for entry, err := range r.Events(ctx, store.EventQuery{ObjectKind: k.Name, ObjectID: id, Bodies: true}) {
+		if err != nil {
+			return err
+		}
+		e, err := ledger.ParseLeaf(entry.Leaf)
+		if err != nil {
+			return err
+		}
+		if e.Time.After(at) {
+			return nil
+		}
+		if entry.Body == nil {
+			continue
+		}
+		var v T
+		if err := json.Unmarshal(entry.Body, &v); err != nil {
+			return fmt.Errorf("read %s %s as it was: %w", k.Name, e.Object.ID, err)
+		}
+		last[e.Object.ID] = v
+	}
+	return nil
+}
+
+// ProgramOf gives the definitions that were live at a time: those that a
 // workflow was last pinned to, or that were kept last.
-func programOf(ctx context.Context, r store.Reader, at time.Time) (*flow.Program, error) {
+func ProgramOf(ctx context.Context, r store.Reader, at time.Time) (*flow.Program, error) {
 	var digest string
 	var when time.Time
 	for _, kind := range []string{store.DefinitionSets.Name, store.WorkflowVersions.Name} {
-		for entry, err := range r.Events(ctx, store.EventQuery{ObjectKind: kind, Bodies: kind == store.WorkflowVersions.Name}) {
+		for row, err := range r.Find(ctx, store.Query{Kind: kind}) {
 			if err != nil {
 				return nil, err
 			}
-			e, err := ledger.ParseLeaf(entry.Leaf)
+			of, pinned, err := pinned(ctx, r, row, at)
 			if err != nil {
 				return nil, err
 			}
-			if e.Time.After(at) {
-				break
-			}
-			of := e.Object.ID
-			if kind == store.WorkflowVersions.Name {
-				var v store.WorkflowVersion
-				if err := json.Unmarshal(entry.Body, &v); err != nil {
-					return nil, fmt.Errorf("read workflow %s as it was: %w", e.Object.ID, err)
-				}
-				of = string(v.Program)
-			}
-			if !e.Time.Before(when) {
-				digest, when = of, e.Time
+			if of != "" && !pinned.Before(when) {
+				digest, when = of, pinned
 			}
 		}
 	}
@@ -124,6 +140,32 @@ func programOf(ctx context.Context, r store.Reader, at time.Time) (*flow.Program
 		return nil, fmt.Errorf("the definitions %s no longer compile: %w", digest, faults)
 	}
 	return p, nil
+}
+
+// pinned gives the definitions that a row of either kind last stood for at a
+// time, and since when; "" for none.
+func pinned(ctx context.Context, r store.Reader, row store.Row, at time.Time) (digest string, since time.Time, err error) {
+	for entry, err := range r.Events(ctx, store.EventQuery{ObjectKind: row.Kind, ObjectID: row.ID, Bodies: row.Kind == store.WorkflowVersions.Name}) {
+		if err != nil {
+			return "", since, err
+		}
+		e, err := ledger.ParseLeaf(entry.Leaf)
+		if err != nil {
+			return "", since, err
+		}
+		if e.Time.After(at) {
+			break
+		}
+		digest, since = row.ID, e.Time
+		if row.Kind == store.WorkflowVersions.Name {
+			var v store.WorkflowVersion
+			if err := json.Unmarshal(entry.Body, &v); err != nil {
+				return "", since, fmt.Errorf("read workflow %s as it was: %w", row.ID, err)
+			}
+			digest = string(v.Program)
+		}
+	}
+	return digest, since, nil
 }
 
 // A register is everybody as they were at a time.

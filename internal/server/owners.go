@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/intake"
 	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/store"
 )
@@ -13,36 +15,53 @@ import (
 // Owners lists every duty with who stands for it, as it was at a time.
 func (b *Books) Owners(ctx context.Context, at time.Time) ([]ownership.Line, error) {
 	var lines []ownership.Line
-	err := b.store.View(ctx, func(r store.Reader) error {
-		f, _, err := ownership.Past(ctx, r, b.orNow(at))
-		if err != nil {
-			return err
+	if at.IsZero() || at.After(b.now()) {
+		f, _, err := b.duties(ctx, at)
+		if err == nil {
+			lines = f.Lines()
 		}
-		lines = f.Lines()
-		return nil
+		return lines, err
+	}
+	err := b.store.View(ctx, func(r store.Reader) error {
+		f, _, err := ownership.Past(ctx, r, at)
+		if err == nil {
+			lines = f.Lines()
+		}
+		return err
 	})
 	return lines, err
 }
 
 // Coverage says how well the duties of today are answered for.
 func (b *Books) Coverage(ctx context.Context) (ownership.Coverage, error) {
-	var c ownership.Coverage
-	err := b.store.View(ctx, func(r store.Reader) error {
-		f, p, err := ownership.Past(ctx, r, b.now())
-		if err != nil {
-			return err
-		}
-		c = f.Cover(p)
-		return nil
-	})
-	return c, err
+	f, p, err := b.duties(ctx, time.Time{})
+	if err != nil {
+		return ownership.Coverage{}, err
+	}
+	return f.Cover(p), nil
 }
 
-func (b *Books) orNow(at time.Time) time.Time {
+// duties gives what is known today, as it is now or will be at a time.
+func (b *Books) duties(ctx context.Context, at time.Time) (f *ownership.Facts, p *flow.Program, err error) {
 	if at.IsZero() {
-		return b.now()
+		at = b.now()
 	}
-	return at
+	err = b.store.View(ctx, func(r store.Reader) (err error) {
+		p, err = ownership.ProgramOf(ctx, r, b.now())
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	roster, err := intake.LoadRoster(ctx, p, b.store)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = b.store.View(ctx, func(r store.Reader) (err error) {
+		f, err = ownership.Load(ctx, r, p, roster, at)
+		return err
+	})
+	return f, p, err
 }
 
 // OpenDuties lists the duties that a person can accept or renew.
