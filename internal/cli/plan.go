@@ -75,6 +75,9 @@ func (e *env) showPlan(v server.PlanView, zoom, output string) error {
 			fmt.Fprintf(e.out, "held: %s: %s (to %s)\n", b.Workflow, h, b.HeldFor)
 		}
 	}
+	for _, b := range v.Breaches {
+		fmt.Fprintf(e.out, "kept apart by rule %s: %s holds %s (onus separations list)\n", b.Rule, b.Subject, strings.Join(b.Holds, ", "))
+	}
 	if v.Changes == 0 {
 		fmt.Fprintln(e.out, "nothing to do")
 	}

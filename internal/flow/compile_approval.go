@@ -129,6 +129,8 @@ func (c *compiler) separation(s *separationShape) {
 		c.fault(s.place, s.noun()+" wants exactly one of apart and acts", "make a rule of each")
 	case s.Acts != nil && len(s.Acts) != 2 && !anyBad(s.Acts):
 		c.fault(s.place, s.noun()+" keeps "+count(len(s.Acts), "act")+" apart", "name two of request, approve, another stage, override")
+	case len(r.Acts) == 2 && r.Acts[0] != r.Acts[1] && !keepable(r.Acts):
+		c.fault(s.place, s.noun()+" keeps "+r.Acts[0]+" and "+r.Acts[1]+" apart", "keep apart approve and another stage, approve and override, or request and override; who requests never approves anyway")
 	case s.Apart != nil && len(s.Apart) < 2:
 		c.fault(s.place, s.noun()+" keeps nothing apart", "name at least two sides")
 	}
@@ -139,6 +141,12 @@ func (c *compiler) separation(s *separationShape) {
 	if named {
 		c.program.Separations[r.Name] = r
 	}
+}
+
+// keepable says whether two acts can be kept apart by a rule.
+func keepable(acts []string) bool {
+	pairs := [][]string{{ActApprove, ActAnotherStage}, {ActApprove, ActOverride}, {ActRequest, ActOverride}}
+	return slices.ContainsFunc(pairs, func(p []string) bool { return slices.Contains(acts, p[0]) && slices.Contains(acts, p[1]) })
 }
 
 func (c *compiler) side(s sideShape, r *Separation) []EntitlementKey {

@@ -336,6 +336,7 @@ type SeparationView struct {
 
 // A BreachView is somebody who holds what a rule keeps apart.
 type BreachView struct {
+	Rule    string          `json:"rule,omitempty"`
 	Subject string          `json:"subject"`
 	Holds   []string        `json:"holds"`
 	Exempt  *onus.Exemption `json:"exempt,omitempty"` // who allowed it; nil: nobody
@@ -374,6 +375,21 @@ func (s *Server) Separations(ctx context.Context) ([]SeparationView, error) {
 		return nil
 	})
 	slices.SortFunc(all, func(a, b SeparationView) int { return cmp.Compare(a.Rule, b.Rule) })
+	return all, err
+}
+
+// unallowed lists who holds what a rule keeps apart with nobody's exception.
+func (s *Server) unallowed(ctx context.Context) ([]BreachView, error) {
+	rules, err := s.Separations(ctx)
+	var all []BreachView
+	for _, rule := range rules {
+		for _, b := range rule.Breaches {
+			if b.Exempt == nil {
+				b.Rule = rule.Rule
+				all = append(all, b)
+			}
+		}
+	}
 	return all, err
 }
 

@@ -19,6 +19,7 @@ type PlanView struct {
 	Refused   int            `json:"cannot_plan"`
 	Open      int            `json:"open_exceptions"` // what was met while looking, included
 	Workflows []WorkflowView `json:"workflows"`
+	Breaches  []BreachView   `json:"breaches,omitempty"` // who holds now what a rule keeps apart, and nobody allowed it
 }
 
 // A WorkflowView is one workflow's batch.
@@ -91,6 +92,9 @@ func (s *Server) PlanView(ctx context.Context) (PlanView, error) {
 	})
 	if err != nil {
 		return PlanView{}, err
+	}
+	if v.Breaches, err = s.unallowed(ctx); err != nil {
+		return v, err
 	}
 	v.Open, err = s.openExceptions(ctx)
 	return v, err
