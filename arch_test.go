@@ -52,6 +52,7 @@ var house = []room{
 	{"internal/ownership/ownershiptest", "onus internal/flow internal/store internal/ownership"},
 
 	{"internal/escalation", "onus internal/rota internal/flow internal/store internal/ownership"},
+	{"internal/telemetry", ""},
 	{"internal/intake", "onus ledger source internal/flow/expr internal/flow internal/store internal/escalation"},
 	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/ownership internal/escalation internal/intake"},
 	{"internal/engine/riverqueue", "onus internal/store internal/engine"},
@@ -80,6 +81,7 @@ var house = []room{
 		"internal/planning " +
 		"internal/flowtest " +
 		"internal/reconcile " +
+		"internal/telemetry " +
 		"internal/authority " +
 		"internal/store " +
 		"internal/store/sqlstore " +
@@ -101,7 +103,7 @@ var house = []room{
 		"internal/witness " +
 		"internal/publish "},
 
-	{"internal/httpapi", "onus ledger internal/durable internal/flow internal/engine internal/attribution internal/trail internal/authority internal/server"},
+	{"internal/httpapi", "onus ledger internal/durable internal/telemetry internal/flow internal/engine internal/attribution internal/trail internal/authority internal/server"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},
@@ -167,6 +169,8 @@ var mayKnow = map[string]string{
 	"github.com/cedar-policy/":    "internal/authority",
 	"github.com/hiddeco/":         "internal/sshkey",
 	"github.com/danielgtaylor/":   "internal/httpapi",
+	"github.com/prometheus/":      "internal/telemetry",
+	"go.opentelemetry.io/":        "internal/telemetry",
 	"github.com/go-webauthn/":     "internal/authn",
 	"github.com/coreos/":          "internal/authn",
 	"github.com/emersion/go-ical": "internal/rota",

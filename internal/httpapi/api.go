@@ -20,6 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/onus-id/onus/internal/server"
+	"github.com/onus-id/onus/internal/telemetry"
 )
 
 // A Caller is whom a request is from.
@@ -42,6 +43,7 @@ type Config struct {
 	Server  *server.Server
 	Callers Callers
 	Replies Replies
+	Metrics *telemetry.Metrics // nil: nothing is measured
 	Log     *slog.Logger
 	Now     func() time.Time
 	Key     []byte // 32 random bytes: seals cursors
@@ -70,10 +72,13 @@ func New(c Config) http.Handler {
 	a := describe(c, operations)
 	mux.Handle("/api/openapi.yaml", operations)
 	mux.Handle("/api/openapi.json", operations)
-	mux.Handle("/api/", a.identify(a.once(operations)))
+	mux.Handle("/api/", a.identify(a.once(a.measure(operations))))
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
-	return a.guard(mux)
+	if c.Metrics != nil {
+		mux.HandleFunc("GET /metrics", a.metrics)
+	}
+	return telemetry.Traced(a.guard(mux))
 }
 
 // describe registers every operation on mux.

@@ -255,6 +255,28 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
+func TestMetricsTellHowItGoes(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.ask(noor, "GET", api+"/approvals", nil), http.StatusOK)
+	w.want(w.ask(noor, "GET", api+"/approvals/apr_0nosuch", nil), http.StatusNotFound)
+	got := string(w.want(w.ask("", "GET", "/metrics", nil), http.StatusOK).body)
+	for _, line := range []string{
+		`onus_approvals_waiting 2`, `onus_runs{state="waiting"} 2`, `onus_exceptions_overdue 0`,
+		`onus_http_request_seconds_count{operation="GET /api/v1/approvals",status="200"} 1`,
+		`onus_http_request_seconds_count{operation="GET /api/v1/approvals/{id}",status="404"} 1`,
+	} {
+		if !strings.Contains(got, line+"\n") {
+			t.Errorf("the metrics do not say %s", line)
+		}
+	}
+	if strings.Contains(got, "starter.example") || strings.Contains(got, "apr_") {
+		t.Error("the metrics name who or what")
+	}
+	if got := w.ask("", "GET", "/metrics", nil, "X-Forwarded-For", "198.51.100.7"); got.status != http.StatusUnauthorized {
+		t.Errorf("through a proxy anybody reads them: %d", got.status)
+	}
+}
+
 func TestTheLogIsFollowedLive(t *testing.T) {
 	w := newWorld(t)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.door.URL+api+"/log/live?where=type%3Dapproval.*&words=true", nil)

@@ -15,6 +15,7 @@ import (
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/httpapi"
 	"github.com/onus-id/onus/internal/server"
+	"github.com/onus-id/onus/internal/telemetry"
 )
 
 // world is the starter company behind its door, after its first run: two
@@ -70,6 +71,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{T: t, server: s, config: httpapi.Config{
 		Server: s, Callers: byName{s}, Replies: replies, Now: time.Now, Key: []byte("thirty-two bytes of test secret."), Rate: 1000, Burst: 1000,
+		Metrics: telemetry.NewMetrics(s.Books().Gauges),
 	}}
 	w.open()
 	return w

@@ -13,6 +13,7 @@ import (
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/intake"
 	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/internal/telemetry"
 )
 
 // A Report says what one cycle found and set off.
@@ -26,6 +27,8 @@ type Report struct {
 // Cycle takes one look at everything: it reads the sources, lets dates
 // arrive, scans the systems, and plans what all that warrants.
 func (s *Server) Cycle(ctx context.Context) (Report, error) {
+	ctx, end := telemetry.Span(ctx, "cycle")
+	defer end()
 	rep, roster, err := s.look(ctx)
 	if err != nil {
 		return rep, err
