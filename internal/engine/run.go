@@ -28,16 +28,27 @@ type live struct {
 }
 
 // AdvanceAll takes several runs as far as they can go, side by side, so that
-// they share commits. A run that fails does not stop the others.
+// they share commits and their first look. A run that fails does not stop the
+// others.
 func (e *Engine) AdvanceAll(ctx context.Context, ids []onus.RunID) error {
 	var (
 		wg   sync.WaitGroup
 		mu   sync.Mutex
 		errs []error
 	)
-	for _, id := range ids {
+	ours := make([]func(), len(ids)) // what ends the turn of those whose turn it is at once
+	for i, id := range ids {
+		ours[i] = e.tryAlone(id)
+	}
+	seen := e.loadAll(ctx, ids, ours)
+	for i, id := range ids {
 		wg.Go(func() {
-			if err := e.Advance(ctx, id); err != nil {
+			end := ours[i]
+			if end == nil {
+				end = e.alone(id)
+			}
+			defer end()
+			if err := e.advanceFrom(ctx, id, seen[i]); err != nil {
 				mu.Lock()
 				errs = append(errs, fmt.Errorf("run %s: %w", id, err))
 				mu.Unlock()
@@ -53,13 +64,20 @@ func (e *Engine) AdvanceAll(ctx context.Context, ids []onus.RunID) error {
 // anybody, is harmless.
 func (e *Engine) Advance(ctx context.Context, id onus.RunID) error {
 	defer e.alone(id)()
+	return e.advanceFrom(ctx, id, nil)
+}
+
+// advanceFrom goes on with a run that is ours alone, from how it was seen
+// since then; nil: it was not.
+func (e *Engine) advanceFrom(ctx context.Context, id onus.RunID, seen *live) error {
 	var err error
 	for range freshLooks {
 		// Somebody who moved the run meanwhile may have done so for us to go
 		// on: a decision, say, whose wake-up found another process at work.
-		if err = e.advanceOnce(ctx, id); !errors.Is(err, errMoved) {
+		if err = e.advanceOnce(ctx, id, seen); !errors.Is(err, errMoved) {
 			break
 		}
+		seen = nil
 	}
 	switch busy := (*elsewhereError)(nil); {
 	case errors.As(err, &busy):
@@ -77,10 +95,12 @@ func (e *Engine) Advance(ctx context.Context, id onus.RunID) error {
 // its hands; then the queue brings it back.
 const freshLooks = 5
 
-func (e *Engine) advanceOnce(ctx context.Context, id onus.RunID) error {
-	l, err := e.load(ctx, id)
-	if err != nil {
-		return err
+func (e *Engine) advanceOnce(ctx context.Context, id onus.RunID, l *live) error {
+	if l == nil {
+		var err error
+		if l, err = e.load(ctx, id); err != nil {
+			return err
+		}
 	}
 	switch l.run.State {
 	case onus.RunReady:
@@ -102,9 +122,33 @@ func (e *Engine) advanceOnce(ctx context.Context, id onus.RunID) error {
 // gives what ends the turn. A wake-up that comes meanwhile waits instead of
 // being dropped: it may be the one that tells of a decision.
 func (e *Engine) alone(id onus.RunID) func() {
+	t, leave := e.join(id)
+	t.mu.Lock()
+	return func() {
+		t.mu.Unlock()
+		leave()
+	}
+}
+
+// tryAlone is alone for whoever would have to wait for nobody; else it gives
+// nil.
+func (e *Engine) tryAlone(id onus.RunID) func() {
+	t, leave := e.join(id)
+	if !t.mu.TryLock() {
+		leave()
+		return nil
+	}
+	return func() {
+		t.mu.Unlock()
+		leave()
+	}
+}
+
+// join gives the turn of a run, which is kept until all have left it.
+func (e *Engine) join(id onus.RunID) (t *turn, leave func()) {
 	e.mu.Lock()
-	t := e.turns[id]
-	if t == nil {
+	defer e.mu.Unlock()
+	if t = e.turns[id]; t == nil {
 		t = &turn{}
 		if e.turns == nil {
 			e.turns = map[onus.RunID]*turn{}
@@ -112,16 +156,32 @@ func (e *Engine) alone(id onus.RunID) func() {
 		e.turns[id] = t
 	}
 	t.waiting++
-	e.mu.Unlock()
-	t.mu.Lock()
-	return func() {
-		t.mu.Unlock()
+	return t, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if t.waiting--; t.waiting == 0 {
 			delete(e.turns, id)
 		}
 	}
+}
+
+// loadAll looks at several runs in one snapshot: at those that are ours alone,
+// so that nobody in this process moves them after the look. What it cannot
+// read is left for each run's own look, which says why.
+func (e *Engine) loadAll(ctx context.Context, ids []onus.RunID, ours []func()) []*live {
+	seen := make([]*live, len(ids))
+	_ = e.Store.View(ctx, func(r store.Reader) error {
+		for i, id := range ids {
+			if ours[i] == nil {
+				continue
+			}
+			if l, err := loadFrom(ctx, r, id); err == nil {
+				seen[i] = l
+			}
+		}
+		return nil
+	})
+	return seen
 }
 
 func (e *Engine) load(ctx context.Context, id onus.RunID) (*live, error) {
