@@ -198,6 +198,7 @@ type state struct {
 	exists bool
 	after  string
 	keys   []store.Key // sorted, none twice
+	text   string      // keys as they are kept, of what is dirty
 	stored []store.Key // what the database holds of them
 	dirty  bool        // not written to the database yet
 }

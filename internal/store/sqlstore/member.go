@@ -224,7 +224,7 @@ func (m *member) Record(ctx context.Context, e ledger.Event, o store.Object) (le
 	}
 	m.put(at, &state{
 		row:    store.Row{Kind: o.Kind, ID: o.ID, Version: e.Object.Version, Event: e.ID, Body: body},
-		exists: true, after: e.After, keys: keys, stored: old.stored, dirty: true,
+		exists: true, after: e.After, keys: keys, text: text, stored: old.stored, dirty: true,
 	})
 	m.records = append(m.records, kept)
 	m.hashes = append(m.hashes, ledger.HashLeaf(leaf))

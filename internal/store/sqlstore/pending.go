@@ -95,13 +95,8 @@ func (p *pending) flushObjects(ctx context.Context, q *session) error {
 		key store.Key
 	}
 	var added []newKey
-	texts := make([]string, len(p.order))
-	for i, at := range p.order {
+	for _, at := range p.order {
 		st := p.objects[at]
-		var err error
-		if texts[i], err = formatKeys(st.keys); err != nil {
-			return err
-		}
 		for _, k := range st.stored {
 			if !slices.Contains(st.keys, k) {
 				if _, err := q.exec(ctx, deleteKey, at.kind, k.Name, k.Value, at.id); err != nil {
@@ -118,7 +113,7 @@ func (p *pending) flushObjects(ctx context.Context, q *session) error {
 	err := q.bulk(ctx, putObjects, len(p.order), nil, func(args []any, i int) []any {
 		at := p.order[i]
 		st := p.objects[at]
-		return append(args, at.kind, at.id, st.row.Version, st.row.Event, st.after, []byte(st.row.Body), texts[i])
+		return append(args, at.kind, at.id, st.row.Version, st.row.Event, st.after, []byte(st.row.Body), st.text)
 	})
 	if err != nil {
 		return err

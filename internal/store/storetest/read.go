@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -118,6 +119,40 @@ func loopIsNotMoved(t *testing.T, b Backend) {
 		}
 		return nil
 	})
+}
+
+// More than a writer remembers moves twice; nothing of it is lost, and nothing
+// that a failed update did is remembered.
+func forgottenIsReadAgain(t *testing.T, b Backend) {
+	t.Helper()
+	s := open(t, b)
+	const size = 1 << 20
+	for round := range 4 { // through few objects twice, then through many
+		for i := range 20 + 20*(round/2) {
+			o := thing(strconv.Itoa(20*(round/2)+i), strconv.Quote(strings.Repeat(strconv.Itoa(round), size)))
+			if err := s.Update(t.Context(), func(tx store.Tx) error {
+				if err := record(t.Context(), tx, thing(o.ID, `"never"`)); err != nil {
+					return err
+				}
+				return errNo
+			}); !errors.Is(err, errNo) {
+				t.Fatal(err)
+			}
+			put(t, s, o)
+		}
+	}
+	view(t, s, func(r store.Reader) error {
+		for row, err := range r.Find(t.Context(), store.Query{Kind: "thing"}) {
+			if err != nil {
+				return err
+			}
+			if row.Version != 2 || len(row.Body) != size+2 || row.Body[1] != '1' && row.Body[1] != '3' {
+				t.Errorf("%s is version %d, %.10s…", row.ID, row.Version, row.Body)
+			}
+		}
+		return nil
+	})
+	verify(t, s)
 }
 
 func findByRangesAndPages(t *testing.T, b Backend) {

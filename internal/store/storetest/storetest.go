@@ -45,6 +45,7 @@ func Run(t *testing.T, b Backend) {
 		"a loop in an update is not moved by its writes": loopIsNotMoved,
 		"find goes by ranges and pages":                  findByRangesAndPages,
 		"keys are replaced":                              keysAreReplaced,
+		"what the writer forgot it reads again":          forgottenIsReadAgain,
 		"versions have no gaps and states are chained":   versionsAndChain,
 		"events are found by object, id and cause":       eventsAreFound,
 		"what a database could not keep is refused":      misshapenIsRefused,
