@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
+	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -22,8 +24,10 @@ import (
 
 // Mailer sends mail through one SMTP server.
 type Mailer struct {
-	Client *mail.Client
-	From   string
+	host string
+	opts []mail.Option
+	tls  *tls.Config // of a connection that is encrypted from its beginning; nil: it begins in the clear
+	from string
 	Words
 }
 
@@ -37,17 +41,16 @@ func OpenMail(settings map[string]string, secret func(string) (string, error), w
 	if err != nil {
 		return nil, err
 	}
-	opts := []mail.Option{
-		mail.WithTimeout(15 * time.Second),
-		mail.WithTLSConfig(&tls.Config{ServerName: settings["host"], RootCAs: roots, MinVersion: tls.VersionTLS12}),
-	}
+	m := &Mailer{host: settings["host"], from: settings["from"], Words: w}
+	encryption := &tls.Config{ServerName: m.host, RootCAs: roots, MinVersion: tls.VersionTLS12}
+	opts := []mail.Option{mail.WithTimeout(15 * time.Second), mail.WithTLSConfig(encryption)}
 	port := 587
 	switch settings["tls"] {
 	case "", "required":
 		opts = append(opts, mail.WithTLSPolicy(mail.TLSMandatory))
 	case "implicit":
 		port = 465
-		opts = append(opts, mail.WithSSL())
+		m.tls, opts = encryption, append(opts, mail.WithSSL())
 	case "opportunistic":
 		port = 25
 		opts = append(opts, mail.WithTLSPolicy(mail.TLSOpportunistic))
@@ -64,11 +67,29 @@ func OpenMail(settings map[string]string, secret func(string) (string, error), w
 	if settings["user"] != "" {
 		opts = append(opts, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(settings["user"]), mail.WithPassword(password))
 	}
-	client, err := mail.NewClient(settings["host"], opts...)
-	if err != nil {
-		return nil, onus.Errorf(onus.Invalid, "see the settings of the channel", "mail cannot be sent through %s: %w", settings["host"], err)
+	if _, err := mail.NewClient(m.host, opts...); err != nil {
+		return nil, onus.Errorf(onus.Invalid, "see the settings of the channel", "mail cannot be sent through %s: %w", m.host, err)
 	}
-	return &Mailer{Client: client, From: settings["from"], Words: w}, nil
+	m.opts = opts
+	return m, nil
+}
+
+// dial connects for one mail, and hangs up when its time is over: the library
+// bounds each of its steps, and not all of them together.
+func (s *Mailer) dial(sending context.Context) mail.DialContextFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		var d interface {
+			DialContext(ctx context.Context, network, address string) (net.Conn, error)
+		} = &net.Dialer{}
+		if s.tls != nil {
+			d = &tls.Dialer{Config: s.tls}
+		}
+		conn, err := d.DialContext(ctx, network, address)
+		if err == nil {
+			context.AfterFunc(sending, func() { _ = conn.Close() }) // it may be closed already
+		}
+		return conn, err
+	}
 }
 
 // rootsFrom reads the certificates that a server's must come from; nil: those
@@ -95,9 +116,18 @@ func (s *Mailer) Send(ctx context.Context, m Message) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	err = s.Client.DialAndSendWithContext(ctx, msg)
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	client, err := mail.NewClient(s.host, append(slices.Clone(s.opts), mail.WithDialContextFunc(s.dial(ctx)))...)
+	if err != nil {
+		return "", fmt.Errorf("send the mail of notice %s: %w", m.ID, err)
+	}
+	err = client.DialAndSendWithContext(ctx, msg)
 	if err == nil || msg.IsDelivered() {
 		return id, nil
+	}
+	if ctx.Err() != nil {
+		return "", &SendError{Says: "the mail server was too slow", Err: err}
 	}
 	return "", mailError(err)
 }
@@ -123,8 +153,6 @@ func mailError(err error) error {
 		return &SendError{Says: "the mail server offers no encryption, and tls requires it", Err: err}
 	case strings.Contains(strings.ToLower(text), "auth"):
 		return &SendError{Says: "the mail server did not let us sign in", Err: err}
-	case errors.Is(err, context.DeadlineExceeded):
-		return &SendError{Says: "the mail server was too slow", Err: err}
 	}
 	return &SendError{Says: "the mail server cannot be reached", Err: err}
 }
@@ -144,10 +172,10 @@ func (s *Mailer) compose(m Message) (*mail.Msg, string, error) {
 		return nil, "", fmt.Errorf("write the mail of notice %s: %w", m.ID, err)
 	}
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
-	if err := errors.Join(msg.FromFormat("Onus", s.From), msg.To(m.To)); err != nil {
+	if err := errors.Join(msg.FromFormat("Onus", s.from), msg.To(m.To)); err != nil {
 		return nil, "", &SendError{Says: "an address cannot be written to", Final: true, Err: err}
 	}
-	_, domain, _ := strings.Cut(s.From, "@")
+	_, domain, _ := strings.Cut(s.from, "@")
 	id := m.ID + "@" + domain
 	msg.SetMessageIDWithValue(id)
 	msg.SetDateWithValue(m.Made)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -99,7 +100,8 @@ func onEveryStore(t *testing.T, prove func(t *testing.T, fresh func() *world)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { prove(t, func() *world { return newWorld(t) }) })
 	t.Run("postgres", func(t *testing.T) {
-		server := rig.NeedPostgres(t, true)
+		server, err := sharedPostgres()
+		rig.Require(t, err)
 		prove(t, func() *world {
 			url, err := server.NewDatabase(t.Context())
 			if err != nil {
@@ -112,6 +114,17 @@ func onEveryStore(t *testing.T, prove func(t *testing.T, fresh func() *world)) {
 			return w
 		})
 	})
+}
+
+// sharedPostgres is one server for all tests of the package.
+var sharedPostgres = sync.OnceValues(func() (*rig.Postgres, error) { return rig.StartPostgres(context.Background(), true) })
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if server, err := sharedPostgres(); err == nil {
+		server.Stop()
+	}
+	os.Exit(code)
 }
 
 func newWorld(t *testing.T) *world {
