@@ -73,6 +73,7 @@ func TestManual(t *testing.T) {
 			"ledgerapp": makeLedger,
 			"freeport":  freePort,
 			"waitfor":   waitFor,
+			"mailbox":   mailbox,
 			"policy": func(ts *testscript.TestScript, _ bool, args []string) { // policy FILE KEY: the least policy, for the log of that key
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("log "+args[1]+"\nquorum none\n"), 0o600))
 			},
@@ -200,7 +201,8 @@ func edit(ts *testscript.TestScript, _ bool, args []string) {
 
 // directory is the script's SCIM directory.
 type directory struct {
-	at *scimdir.Directory
+	at   *scimdir.Directory
+	post *rig.Post
 }
 
 // scimd start | lie GROUP | heal: a SCIM directory on loopback, at $SCIM_URL
@@ -225,6 +227,38 @@ func scimd(ts *testscript.TestScript, _ bool, args []string) {
 		dir.at.SetFaults(scimdir.Faults{})
 	default:
 		ts.Fatalf("usage: scimd start | lie GROUP | heal")
+	}
+}
+
+// mailbox start | refuse CODE | take | show: an SMTP server with STARTTLS, at
+// $SMTP_PORT with the certificate in mail.pem; show prints what it took.
+func mailbox(ts *testscript.TestScript, _ bool, args []string) {
+	dir, ok := ts.Value(directory{}).(*directory)
+	if !ok || len(args) == 0 {
+		ts.Fatalf("usage: mailbox start | refuse CODE | take | show")
+	}
+	switch args[0] {
+	case "start":
+		post, stop, err := rig.OpenPost(ts.MkAbs("."), true)
+		ts.Check(err)
+		ts.Defer(stop)
+		dir.post = post
+		ts.Setenv("SMTP_PORT", post.Port())
+		ts.Setenv("SMTP_CA", post.CA)
+	case "refuse":
+		code, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		dir.post.Refuse(func(string, int) (int, string) { return code, "not now" })
+	case "take":
+		dir.post.Refuse(func(string, int) (int, string) { return 0, "" })
+	case "show":
+		var all strings.Builder
+		for _, m := range dir.post.Mail() {
+			all.WriteString(m.Raw + "\n")
+		}
+		file := ts.MkAbs("mail.txt")
+		ts.Check(os.WriteFile(file, []byte(all.String()), 0o600))
+		ts.Check(ts.Exec("cat", file))
 	}
 }
 

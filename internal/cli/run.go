@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -78,6 +79,7 @@ func (e *env) serveCmd() *cobra.Command {
 	var (
 		at    place
 		every = pause(time.Minute)
+		slack string
 	)
 	cmd := &cobra.Command{
 		Use: "serve DIR", Short: "Keep doing all that is due", Args: needs("DIR"),
@@ -87,10 +89,16 @@ than one may serve at once: they share the work.`,
 		Example: "  onus serve acme --data onus-data\n  onus serve acme --store postgres://onus@db/onus",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(args[0], at), func(s *server.Server) error { return s.Serve(ctx, time.Duration(every)) })
+			return e.with(ctx, e.options(args[0], at), func(s *server.Server) error {
+				if slack == "" {
+					return s.Serve(ctx, time.Duration(every))
+				}
+				return e.withButtons(ctx, s, slack, func(ctx context.Context) error { return s.Serve(ctx, time.Duration(every)) })
+			})
 		},
 	}
 	at.flags(cmd)
 	cmd.Flags().Var(&every, "every", "how often to look at sources and systems")
+	cmd.Flags().StringVar(&slack, "slack", "", "the address where presses of buttons in Slack arrive, behind your TLS proxy")
 	return cmd
 }

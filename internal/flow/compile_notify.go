@@ -58,7 +58,7 @@ func (n Notify) Reaches(mail, typ string) []Address {
 
 // Everywhere lists every place where a person can be told.
 func (n Notify) Everywhere(mail string) []Address {
-	var all []Address
+	all := make([]Address, 0, len(n.Channels))
 	own := n.People[strings.ToLower(mail)]
 	for _, name := range sortedKeys(n.Channels) {
 		c := n.Channels[name]

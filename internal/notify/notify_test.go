@@ -14,6 +14,7 @@ import (
 
 func TestWhoIsAskedIsTold(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func() *world) {
+		t.Helper()
 		w := fresh()
 		x, a := w.exception("the group is not there"), w.approval(onus.Low, ana, omar)
 		w.tell()
@@ -65,6 +66,7 @@ func TestSilenceThatDeniedIsToldToWhoAnswersForTheWorkflow(t *testing.T) {
 // recorded goes out once more under the same ID.
 func TestCrashBetweenSendingAndRecordingSendsTheSameID(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func() *world) {
+		t.Helper()
 		w := fresh()
 		w.exception("it is not there")
 		w.follow()
@@ -87,6 +89,7 @@ func TestCrashBetweenSendingAndRecordingSendsTheSameID(t *testing.T) {
 
 func TestAFailureIsTriedAgainLater(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func() *world) {
+		t.Helper()
 		w := fresh()
 		w.boxes["mail"].fails(func(_ notify.Message, times int) error {
 			if times < 3 {
@@ -108,7 +111,7 @@ func TestAFailureIsTriedAgainLater(t *testing.T) {
 		if v := w.notices(onus.NoticeSent); len(v) != 1 || v[0].Attempts != 4 || v[0].Error != "" {
 			t.Errorf("in the end: %+v", v)
 		}
-		if x := w.open(onus.ChannelDead); len(x) != 0 {
+		if x := w.deadChannels(); len(x) != 0 {
 			t.Errorf("a channel that came back is called dead: %+v", x)
 		}
 	})
@@ -130,6 +133,7 @@ func TestAChannelSaysWhenToTryAgain(t *testing.T) {
 
 func TestAChannelThatStaysDeadIsAnException(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func() *world) {
+		t.Helper()
 		w := fresh()
 		w.channels(map[string]*flow.Channel{"mail": channel("mail"), "chat": channel("slack")})
 		w.program.Organisation.Notify.People[ana] = map[string]string{"chat": "UANA", "mail": ana}
@@ -137,7 +141,7 @@ func TestAChannelThatStaysDeadIsAnException(t *testing.T) {
 		w.boxes["chat"].fails(down)
 		w.exception("it is not there")
 		w.tellForLong()
-		dead := w.open(onus.ChannelDead)
+		dead := w.deadChannels()
 		if len(dead) != 1 || dead[0].Assignee != noor || !strings.Contains(dead[0].Message, "chat") {
 			t.Fatalf("open are %+v", dead)
 		}
@@ -154,7 +158,7 @@ func TestAChannelThatStaysDeadIsAnException(t *testing.T) {
 		if _, err := w.notifier.RetryNow(t.Context(), w.notices(onus.NoticeDead)[0].ID, "os:test"); err != nil {
 			t.Fatal(err)
 		}
-		if dead := w.open(onus.ChannelDead); len(dead) != 0 {
+		if dead := w.deadChannels(); len(dead) != 0 {
 			t.Errorf("still open are %+v", dead)
 		}
 		_, err := store.VerifyState(t.Context(), w.store, nil)
@@ -169,7 +173,7 @@ func TestWithEveryChannelDeadThereIsAnEnd(t *testing.T) {
 	w.boxes["mail"].fails(down)
 	w.exception("it is not there")
 	w.tellForLong()
-	if dead, x := w.notices(onus.NoticeDead), w.open(onus.ChannelDead); len(dead) != 2 || len(x) != 1 {
+	if dead, x := w.notices(onus.NoticeDead), w.deadChannels(); len(dead) != 2 || len(x) != 1 {
 		t.Errorf("%d notices are dead, and %d exceptions are open", len(dead), len(x))
 	}
 	w.tellForLong()
@@ -191,7 +195,7 @@ func TestAnAddressThatIsRefusedIsNotTheChannelsFault(t *testing.T) {
 	if v := w.notices(onus.NoticeDead); len(v) != 1 || v[0].Attempts != 1 {
 		t.Errorf("it was tried again: %+v", v)
 	}
-	if x := w.open(onus.ChannelDead); len(x) != 1 || !strings.Contains(x[0].Message, ana+" is not told") {
+	if x := w.deadChannels(); len(x) != 1 || !strings.Contains(x[0].Message, ana+" is not told") {
 		t.Errorf("open are %+v", x)
 	}
 }
@@ -199,6 +203,7 @@ func TestAnAddressThatIsRefusedIsNotTheChannelsFault(t *testing.T) {
 // An event that cannot be read is not lost, and keeps nobody else waiting.
 func TestAPoisonedEventDoesNotStopTheOthers(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func() *world) {
+		t.Helper()
 		w := fresh()
 		w.exception("the first")
 		a := w.approval(onus.Low, ana)
@@ -236,6 +241,7 @@ func TestOneThatFailsDoesNotKeepTheOthersBack(t *testing.T) {
 
 func TestNobodyWhoLeftIsTold(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func() *world) {
+		t.Helper()
 		w := fresh()
 		w.person(ana, onus.Left)
 		w.exception("it is not there")
@@ -327,8 +333,9 @@ func TestMachinesAreToldOfEachEvent(t *testing.T) {
 	w.tell()
 	w.closeException(x)
 	w.tell()
-	var types []string
-	for _, m := range w.boxes["tickets"].got() {
+	got := w.boxes["tickets"].got()
+	types := make([]string, 0, len(got))
+	for _, m := range got {
 		if len(m.Asks) != 1 || m.Person != "" {
 			t.Errorf("a machine was told %+v", m)
 		}
@@ -339,5 +346,24 @@ func TestMachinesAreToldOfEachEvent(t *testing.T) {
 	}
 	if got := w.boxes["mail"].got(); len(got) != 1 {
 		t.Errorf("people were told %d times: a closed exception is no news for them", len(got))
+	}
+}
+
+// Who is asked can change with no event of the question's own.
+func TestWhoIsAskedInsteadIsTold(t *testing.T) {
+	w := newWorld(t)
+	x := w.exception("it is not there")
+	w.tell()
+	made, err := w.notifier.Tend(t.Context())
+	if err != nil || made != 0 {
+		t.Fatalf("everybody was told, and %d notices were made: %v", made, err)
+	}
+	w.person(ana, onus.Left)
+	if made, err = w.notifier.Tend(t.Context()); err != nil || made != 1 {
+		t.Fatalf("%d notices were made: %v", made, err)
+	}
+	w.tell()
+	if got := w.boxes["mail"].got(); len(got) != 2 || got[1].Person != omar || got[1].Asks[0].Matter.ID != x {
+		t.Errorf("told were %+v", got)
 	}
 }

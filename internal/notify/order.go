@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ func (n *Notifier) Practise(ctx context.Context, to, person string, by onus.Acto
 	case c != nil:
 		add(person, to)
 	case !strings.Contains(to, "@"):
-		return nil, onus.Errorf(onus.NotFound, "the definitions have "+strings.Join(names(s.Channels), ", ")+"; people are named by mail address", "there is no channel %s", to)
+		return nil, onus.Errorf(onus.NotFound, "the definitions have "+strings.Join(slices.Sorted(maps.Keys(s.Channels)), ", ")+"; people are named by mail address", "there is no channel %s", to)
 	default:
 		for _, at := range s.Everywhere(to) {
 			add(to, at.Channel.Name)
@@ -108,11 +109,3 @@ func (n *Notifier) MayPress(ctx context.Context, approval string) (may bool, err
 	return may, err
 }
 
-func names[V any](m map[string]V) []string {
-	var all []string
-	for name := range m {
-		all = append(all, name)
-	}
-	slices.Sort(all)
-	return all
-}

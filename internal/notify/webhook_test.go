@@ -26,11 +26,11 @@ const (
 	specSignature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 )
 
-func secretOf(t testing.TB, text string) notify.WebhookSecret {
-	t.Helper()
+func secretOf(tb testing.TB, text string) notify.WebhookSecret {
+	tb.Helper()
 	s, err := notify.ParseWebhookSecret(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
@@ -184,12 +184,12 @@ func TestWebhookFaults(t *testing.T) {
 		final  bool
 		after  time.Duration
 	}{
-		"server error": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "500", false, 0},
-		"not found":    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "404", false, 0},
-		"gone":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) }, "410", true, 0},
+		"server error": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, "500", false, 0},
+		"not found":    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }, "404", false, 0},
+		"gone":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }, "410", true, 0},
 		"too many": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "90")
-			w.WriteHeader(429)
+			w.WriteHeader(http.StatusTooManyRequests)
 		}, "429", false, 90 * time.Second},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)

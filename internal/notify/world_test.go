@@ -323,15 +323,15 @@ func (w *world) notices(states ...onus.NoticeState) []onus.Notice {
 	return slices.DeleteFunc(all, func(v onus.Notice) bool { return len(states) > 0 && !slices.Contains(states, v.State) })
 }
 
-// open lists the open exceptions of a category.
-func (w *world) open(c onus.Category) []onus.Exception {
+// deadChannels lists the open exceptions about channels.
+func (w *world) deadChannels() []onus.Exception {
 	w.Helper()
 	var all []onus.Exception
 	w.must(w.store.View(w.Context(), func(r store.Reader) (err error) {
 		all, err = store.Exceptions.Find(w.Context(), r, "state", string(onus.ExceptionOpen))
 		return err
 	}))
-	return slices.DeleteFunc(all, func(x onus.Exception) bool { return x.Category != c })
+	return slices.DeleteFunc(all, func(x onus.Exception) bool { return x.Category != onus.ChannelDead })
 }
 
 var errDown = errors.New("nobody answers")

@@ -108,7 +108,7 @@ func (m *Mailpit) Received(tb testing.TB) []Received {
 	if err := m.get(tb.Context(), "/api/v1/messages", &list); err != nil {
 		tb.Fatal(err)
 	}
-	var all []Received
+	all := make([]Received, 0, len(list.Messages))
 	for _, entry := range list.Messages {
 		var one Received
 		if err := errors.Join(m.get(tb.Context(), "/api/v1/message/"+entry.ID, &one), m.get(tb.Context(), "/api/v1/message/"+entry.ID+"/headers", &one.Headers)); err != nil {

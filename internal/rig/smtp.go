@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/mail"
@@ -40,24 +41,33 @@ type Mail struct {
 // StartPost starts a server for a test, with STARTTLS or without.
 func StartPost(tb testing.TB, encrypted bool) *Post {
 	tb.Helper()
-	p := &Post{asked: map[string]int{}}
+	p, stop, err := OpenPost(tb.TempDir(), encrypted)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(stop)
+	return p
+}
+
+// OpenPost starts a server until it is stopped.
+func OpenPost(dir string, encrypted bool) (p *Post, stop func(), err error) {
+	p = &Post{asked: map[string]int{}}
 	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &postSession{post: p}, nil }))
 	s.Domain, s.ReadTimeout, s.WriteTimeout, s.ErrorLog = "127.0.0.1", time.Minute, time.Minute, quiet{}
 	if encrypted {
-		dir := tb.TempDir()
 		if err := selfSigned(dir); err != nil {
-			tb.Fatal(err)
+			return nil, nil, err
 		}
 		p.CA = filepath.Join(dir, "cert.pem")
 		pair, err := tls.LoadX509KeyPair(p.CA, filepath.Join(dir, "key.pem"))
 		if err != nil {
-			tb.Fatal(err)
+			return nil, nil, fmt.Errorf("start a mail server: %w", err)
 		}
 		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it listens as long as the test lasts
 	if err != nil {
-		tb.Fatal(err)
+		return nil, nil, fmt.Errorf("start a mail server: %w", err)
 	}
 	p.Addr = l.Addr().String()
 	done := make(chan struct{})
@@ -65,11 +75,10 @@ func StartPost(tb testing.TB, encrypted bool) *Post {
 		defer close(done)
 		_ = s.Serve(l) // it ends by Close
 	}()
-	tb.Cleanup(func() {
-		_ = s.Close()
+	return p, func() {
+		_ = s.Close() // what is under way is cut off
 		<-done
-	})
-	return p
+	}, nil
 }
 
 // Port is the port alone.

@@ -181,6 +181,7 @@ func (s *Server) Serve(ctx context.Context, every time.Duration) error {
 		if _, err := s.lead(ctx, false, s.Cycle); err != nil && ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "a cycle failed; the next one tries again", slog.Any("err", err))
 		}
+		s.tendNotices(ctx, false)
 		select {
 		case <-ctx.Done():
 			return nil

@@ -69,6 +69,7 @@ func (s *Server) notifyNow(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, notifyTime)
 	defer cancel()
 	s.follow(ctx, true)
+	s.tendNotices(ctx, true)
 	var all sync.WaitGroup
 	for _, name := range s.channels() {
 		all.Go(func() { s.deliver(ctx, name, true) })
@@ -105,6 +106,14 @@ func repeat(ctx context.Context, every time.Duration, do func()) {
 func (s *Server) follow(ctx context.Context, wait bool) {
 	s.led(ctx, notifyLock, wait, "the ledger could not be followed for notices; the next time goes on where it stood", func() error {
 		_, err := s.notifier.Follow(ctx)
+		return err
+	})
+}
+
+// tendNotices tells whoever is asked now by what others were asked before.
+func (s *Server) tendNotices(ctx context.Context, wait bool) {
+	s.led(ctx, notifyLock, wait, "open questions could not be looked at for notices; the next cycle tries again", func() error {
+		_, err := s.notifier.Tend(ctx)
 		return err
 	})
 }

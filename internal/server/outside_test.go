@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/engine"
+	"github.com/onus-id/onus/internal/rig"
 	"github.com/onus-id/onus/internal/server"
 	"github.com/onus-id/onus/internal/signer"
 	"github.com/onus-id/onus/internal/witness"
@@ -81,6 +83,8 @@ func TestACompanyWaitsForItsWitness(t *testing.T) {
 	}
 	before := h.accounts()
 	away.Store(true)
+	post := rig.StartPost(t, true)
+	h.tellBy("mail: {kind: mail, settings: {host: 127.0.0.1, port: " + post.Port() + ", from: onus@starter.example, ca_file: " + post.CA + "}}")
 	var alert bytes.Buffer
 	o := h.options()
 	o.Log = slog.New(slog.NewTextHandler(&alert, nil))
@@ -95,6 +99,12 @@ func TestACompanyWaitsForItsWitness(t *testing.T) {
 	}
 	if rep.Open == 0 || !strings.Contains(alert.String(), "effects wait: the ledger is not witnessed") {
 		t.Errorf("nobody was told: %+v\n%s", rep, alert.String())
+	}
+	head := slices.IndexFunc(post.Mail(), func(m rig.Mail) bool {
+		return m.To == "noor@starter.example" && strings.Contains(m.Raw, "too few witnesses cosign the ledger")
+	})
+	if head < 0 {
+		t.Errorf("no alert went out: %+v", post.Mail())
 	}
 	if v, err := s.Books().VerifyLedger(t.Context()); err != nil || !v.Good {
 		t.Errorf("it cannot be read: %+v, %v", v, err)
