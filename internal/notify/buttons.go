@@ -3,7 +3,6 @@ package notify
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -153,7 +152,7 @@ func (b *Buttons) show(ctx context.Context, press slack.InteractionCallback, blo
 		}
 	}
 	_, _, _, err := b.Slack.API.UpdateMessageContext(ctx, press.Channel.ID, press.Message.Timestamp,
-		slack.MsgOptionText(escape(fmt.Sprintf("[Onus] %s", says)), false), slack.MsgOptionBlocks(blocks...))
+		slack.MsgOptionText(escape("[Onus] "+says), false), slack.MsgOptionBlocks(blocks...))
 	if err != nil {
 		b.Log.WarnContext(ctx, "what came of a button is not shown in Slack", slog.Any("err", slackError(err)))
 	}

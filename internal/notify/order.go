@@ -108,4 +108,3 @@ func (n *Notifier) MayPress(ctx context.Context, approval string) (may bool, err
 	})
 	return may, err
 }
-

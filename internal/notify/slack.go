@@ -87,20 +87,7 @@ func (s *Slack) blocks(m Message, v view) []slack.Block {
 	}
 	var all []slack.Block
 	for n, i := range v.Items {
-		text := "*" + escape(i.Title) + "*"
-		if i.Until != "" {
-			text += "\nUntil *" + i.Until + "*"
-			if i.Then != "" {
-				text += ", " + escape(i.Then)
-			}
-		}
-		for _, says := range i.Says {
-			text += "\n" + escape(says)
-		}
-		for _, act := range i.Acts {
-			text += "\n" + act.Name + ": `" + escape(act.Command) + "`"
-		}
-		all = append(all, section(plainly(text, 2900)))
+		all = append(all, section(plainly(lines(i), 2900)))
 		var buttons []slack.BlockElement
 		if a := m.Asks[n]; a.Yes && s.Signing != "" {
 			word := func(text string) *slack.TextBlockObject {
@@ -123,6 +110,24 @@ func (s *Slack) blocks(m Message, v view) []slack.Block {
 		all = append(all, section(fmt.Sprintf("… and %d more: `onus exceptions list`, `onus approvals list`", v.More)))
 	}
 	return all
+}
+
+// lines are an item in Slack's mark-up.
+func lines(i item) string {
+	all := []string{"*" + escape(i.Title) + "*"}
+	switch {
+	case i.Until != "" && i.Then != "":
+		all = append(all, "Until *"+i.Until+"*, "+escape(i.Then))
+	case i.Until != "":
+		all = append(all, "Until *"+i.Until+"*")
+	}
+	for _, says := range i.Says {
+		all = append(all, escape(says))
+	}
+	for _, act := range i.Acts {
+		all = append(all, act.Name+": `"+escape(act.Command)+"`")
+	}
+	return strings.Join(all, "\n")
 }
 
 // escape keeps a text from being read as Slack's mark-up: no link, no mention.

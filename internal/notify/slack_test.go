@@ -142,8 +142,11 @@ func TestSlackFaults(t *testing.T) {
 		"an error in a 200": {says("internal_error"), "internal_error", false, 0},
 		"no such user":      {says("channel_not_found"), "channel_not_found", true, 0},
 		"our token is old":  {says("token_revoked"), "token_revoked", false, 0},
-		"it is down":        {func(w http.ResponseWriter, _ url.Values) bool { w.WriteHeader(http.StatusServiceUnavailable); return true }, "503", false, 0},
-		"no JSON":           {func(w http.ResponseWriter, _ url.Values) bool { fmt.Fprint(w, "<html>"); return true }, "it cannot be reached", false, 0},
+		"it is down": {func(w http.ResponseWriter, _ url.Values) bool {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}, "503", false, 0},
+		"no JSON": {func(w http.ResponseWriter, _ url.Values) bool { fmt.Fprint(w, "<html>"); return true }, "it cannot be reached", false, 0},
 	} {
 		s := newSlack(t)
 		s.answer = c.answer
