@@ -44,8 +44,8 @@ func (n *Notifier) ask(ctx context.Context, r store.Reader, m onus.Matter) (*Ask
 
 func (n *Notifier) exception(ctx context.Context, r store.Reader, m onus.Matter) (*Ask, error) {
 	x, known, err := store.Exceptions.Lookup(ctx, r, m.ID)
-	if err != nil || !known || x.State != onus.ExceptionOpen {
-		return nil, err
+	if err != nil || !known || x.State != onus.ExceptionOpen || !x.Acknowledged.IsZero() {
+		return nil, err // whoever acknowledged it knows
 	}
 	path := slices.Concat([]string{x.Assignee}, rest(x.Route, x.Assignee), n.Program.Organisation.Escalation)
 	who, err := there(ctx, r, path)

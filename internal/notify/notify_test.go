@@ -8,6 +8,7 @@ import (
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/notify"
+	"github.com/onus-id/onus/internal/rig"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/ledger"
 )
@@ -364,6 +365,50 @@ func TestWhoIsAskedInsteadIsTold(t *testing.T) {
 	}
 	w.tell()
 	if got := w.boxes["mail"].got(); len(got) != 2 || got[1].Person != omar || got[1].Asks[0].Matter.ID != x {
+		t.Errorf("told were %+v", got)
+	}
+}
+
+// A flood is few messages, and nothing in it is lost.
+func TestAFloodIsFewMessages(t *testing.T) {
+	w := newWorld(t)
+	const many = 250
+	for range many {
+		w.exception("it is not there")
+	}
+	w.tell()
+	asks := map[string]bool{}
+	got := w.boxes["mail"].got()
+	for _, m := range got {
+		for _, a := range m.Asks {
+			asks[a.Matter.ID] = true
+		}
+	}
+	if len(got) > 3 || len(asks) != many {
+		t.Errorf("%d messages tell of %d exceptions", len(got), len(asks))
+	}
+	post := rig.StartPost(t, false)
+	if _, err := mailer(t, post.Port(), "", "none").Send(t.Context(), got[0]); err != nil || !strings.Contains(post.Mail()[0].Raw, "and 80 more") {
+		t.Errorf("the message does not count the rest: %v", err)
+	}
+}
+
+// Whoever acknowledged it knows: nobody tells them any more.
+func TestWhatIsAcknowledgedIsToldNoMore(t *testing.T) {
+	w := newWorld(t)
+	x := w.exception("it is not there")
+	w.follow()
+	w.update(func(tx store.Tx) error {
+		v, err := store.Exceptions.Get(t.Context(), tx, x)
+		if err != nil {
+			return err
+		}
+		v.Acknowledged = tx.Now()
+		_, err = store.Exceptions.Put(t.Context(), tx, ledger.Event{Type: ledger.ExceptionAcknowledged, Actor: "os:test"}, v)
+		return err
+	})
+	w.tell()
+	if got := w.boxes["mail"].got(); len(got) != 0 {
 		t.Errorf("told were %+v", got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -255,5 +256,17 @@ func TestNoWebhookReachesAPrivateAddress(t *testing.T) {
 	// A host is allowed by its name alone, and not by what it resolves to.
 	if _, err := webhookTo(t, "http://localhost:"+u.Port(), "127.0.0.1").Send(t.Context(), aMessage()); err == nil {
 		t.Error("another name of an allowed host was allowed")
+	}
+}
+
+func TestWhatIsAPublicAddress(t *testing.T) {
+	for address, want := range map[string]bool{
+		"93.184.215.14": true, "2606:2800:21f:cb07::1": true, "::ffff:93.184.215.14": true, "172.32.0.1": true, "100.128.0.1": true,
+		"127.0.0.1": false, "::ffff:127.0.0.1": false, "::ffff:100.64.0.1": false, "::ffff:169.254.169.254": false, "::ffff:0.1.2.3": false, "10.255.0.1": false,
+		"fe80::1%eth0": false, "fc00::1%eth0": false, "fd12::1": false, "224.0.0.1": false, "ff02::1": false, "0.0.0.0": false, "::": false, "64:ff9b::a00:1": false,
+	} {
+		if got := notify.Public(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s is public: %v", address, got)
+		}
 	}
 }
