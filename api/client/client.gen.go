@@ -97,6 +97,7 @@ type AnsweredBody struct {
 // Answerer defines model for Answerer.
 type Answerer struct {
 	Bar    *string `json:"bar,omitempty"`
+	For    *string `json:"for,omitempty"`
 	Person string  `json:"person"`
 }
 
@@ -586,6 +587,7 @@ type Weighed struct {
 	Of            *[]string        `json:"of"`
 	People        *[]Answerer      `json:"people"`
 	Plan          string           `json:"plan"`
+	PlanWeight    int64            `json:"plan_weight"`
 	Run           string           `json:"run"`
 	Separation    *string          `json:"separation,omitempty"`
 	Stage         *int64           `json:"stage,omitempty"`
