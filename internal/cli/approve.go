@@ -246,7 +246,7 @@ func reasonsFor(ids, flags []string, file string) (map[string]string, error) {
 		return nil
 	}
 	if file != "" {
-		text, err := os.ReadFile(file)
+		text, err := os.ReadFile(file) //nolint:gosec // whoever runs us names it
 		if err != nil {
 			return nil, onus.Errorf(onus.NotFound, "name a file with a line 'ID WHY' for each", "read the reasons: %w", err)
 		}

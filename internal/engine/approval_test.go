@@ -71,15 +71,16 @@ func (w *world) asks(need int, of ...string) onus.Approval {
 	return w.theApproval()
 }
 
-func (w *world) approvals(state onus.ApprovalState) []onus.Approval {
+// asking lists the approvals that are asked.
+func (w *world) asking() []onus.Approval {
 	w.Helper()
-	return slices.DeleteFunc(all(w, store.Approvals), func(a onus.Approval) bool { return a.State != state })
+	return slices.DeleteFunc(all(w, store.Approvals), func(a onus.Approval) bool { return a.State != onus.ApprovalAsked })
 }
 
 // theApproval is the only one that is asked.
 func (w *world) theApproval() onus.Approval {
 	w.Helper()
-	open := w.approvals(onus.ApprovalAsked)
+	open := w.asking()
 	if len(open) != 1 {
 		w.Fatalf("%d approvals are asked, want one: %v", len(open), open)
 	}
@@ -397,7 +398,7 @@ func TestWhatIsNotWarrantedAnyMoreCannotBeApproved(t *testing.T) {
 			if got := w.dir.Access()["ana"].Holds; slices.Contains(got, "role:write") {
 				t.Errorf("ana holds %v", got)
 			}
-			if open := w.approvals(onus.ApprovalAsked); len(open) != 0 {
+			if open := w.asking(); len(open) != 0 {
 				t.Errorf("still asked: %+v", open)
 			}
 			w.sound()
@@ -499,7 +500,7 @@ func TestEqualNeedsAreOneRequestAndOthersTheirOwn(t *testing.T) {
 		steps[1].Approve = &onus.ApprovalNeed{Need: 1, Of: []string{sol, mara}, Within: time.Hour}
 		steps[2].Approve = &onus.ApprovalNeed{Need: 1, Of: []string{mara, sol}, Within: time.Hour}
 		w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance", "manager": omar})
-		open := w.approvals(onus.ApprovalAsked)
+		open := w.asking()
 		if len(open) != 2 {
 			t.Fatalf("%d requests, want one for two groups and one for the role", len(open))
 		}

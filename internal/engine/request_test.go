@@ -60,9 +60,9 @@ func (w *world) tryRequest(person string, days int, of []onus.IdentityID, wants 
 }
 
 // requests asks, and lets it come to whoever must say yes.
-func (w *world) requests(person string, days int, of []onus.IdentityID, wants ...string) onus.Request {
+func (w *world) requests(person string, days int, wants ...string) onus.Request {
 	w.Helper()
-	made, err := w.tryRequest(person, days, of, wants...)
+	made, err := w.tryRequest(person, days, nil, wants...)
 	w.must(err)
 	w.plan()
 	w.patiently(time.Minute)
@@ -112,8 +112,8 @@ func TestEveryEntitlementOfARequestIsCheckedAndNotOnlyTheFirst(t *testing.T) {
 
 	// And each has the yes that it needs: one yes lets only its own go.
 	w.program.Entitlements[flow.EntitlementKey{System: "dir", Name: "group:finance"}].Owner = dana
-	w.requests(ana, 10, nil, "group:finance", "role:write")
-	asked := w.approvals(onus.ApprovalAsked)
+	w.requests(ana, 10, "group:finance", "role:write")
+	asked := w.asking()
 	if len(asked) != 2 {
 		t.Fatalf("%d are asked, want each owner", len(asked))
 	}
@@ -158,7 +158,7 @@ func TestARequestIsHeldToTheScopeOfWhoAsks(t *testing.T) {
 	}
 	_, err := w.tryRequest(ana, 31, nil, "role:write")
 	w.wantError("31 days", err, onus.Invalid, "30 days")
-	w.requests(ana, 1, nil, "role:write")
+	w.requests(ana, 1, "role:write")
 	_, err = w.tryRequest(omar, 1, []onus.IdentityID{"idn_ana"}, "role:write")
 	w.wantError("what is asked for already", err, onus.Conflict, "already")
 }
@@ -169,7 +169,7 @@ func TestTheTeamIsWhoWorksForWhoAsks(t *testing.T) {
 		Wants: []onus.Wanted{{System: "dir", Entitlement: "group:finance"}}, Team: true, By: "os:test", Person: omar, Reason: "for the test", Until: w.now().Add(time.Hour),
 	}, false)
 	w.must(err)
-	var who []string
+	who := make([]string, 0, len(made))
 	for _, m := range made {
 		who = append(who, string(m.Request.For))
 	}
@@ -191,7 +191,7 @@ func TestTheOwnerOfAListCannotRaiseThemselfThroughIt(t *testing.T) {
 	w.must(err)
 	w.plan()
 	w.patiently(time.Minute)
-	if n := len(w.approvals(onus.ApprovalAsked)); n != 0 {
+	if n := len(w.asking()); n != 0 {
 		t.Fatal("sol, who owns it, is asked about themself")
 	}
 	x := w.theException(onus.MissingApprover)
@@ -223,12 +223,12 @@ func TestRequestsAreNotExemptFromTheGuards(t *testing.T) {
 	w.plan()
 	w.patiently(time.Minute)
 	x := w.theException(onus.GuardTripped)
-	if len(w.approvals(onus.ApprovalAsked)) != 0 {
+	if len(w.asking()) != 0 {
 		t.Error("people are asked about what is held")
 	}
 	w.decide(engine.Override, x, nil)
 	w.patiently(time.Minute)
-	if n := len(w.approvals(onus.ApprovalAsked)); n != 2 {
+	if n := len(w.asking()); n != 2 {
 		t.Errorf("after the override %d are asked, want 2", n)
 	}
 }
@@ -250,7 +250,7 @@ func TestWhoAskedCannotSayYes(t *testing.T) {
 
 func TestAWithdrawnRequestIsAskedNoMoreAndItsAccessGoes(t *testing.T) {
 	w := desk(t)
-	req := w.requests(ana, 10, nil, "role:write")
+	req := w.requests(ana, 10, "role:write")
 	a := w.theApproval()
 	withdraw := func(person string) error {
 		_, err := w.eng.WithdrawRequest(t.Context(), w.roster, req.ID, "os:test", person, "not needed")
@@ -265,7 +265,7 @@ func TestAWithdrawnRequestIsAskedNoMoreAndItsAccessGoes(t *testing.T) {
 	w.patiently(time.Minute)
 	w.holds("ana", "group:staff")
 
-	req = w.requests(ana, 10, nil, "role:write")
+	req = w.requests(ana, 10, "role:write")
 	w.must(w.answer(w.theApproval(), sol, true))
 	w.patiently(time.Minute)
 	w.holds("ana", "group:staff", "role:write")
@@ -282,10 +282,10 @@ func TestAWithdrawnRequestIsAskedNoMoreAndItsAccessGoes(t *testing.T) {
 // What is asked for again, for longer, needs a yes again.
 func TestALongerTimeIsANewRequest(t *testing.T) {
 	w := desk(t)
-	first := w.requests(ana, 1, nil, "role:write")
+	first := w.requests(ana, 1, "role:write")
 	w.must(w.answer(w.theApproval(), sol, true))
 	w.patiently(time.Minute)
-	second := w.requests(ana, 20, nil, "role:write")
+	second := w.requests(ana, 20, "role:write")
 	w.later(24*time.Hour + time.Minute)
 	w.plan()
 	w.patiently(time.Minute)
@@ -303,7 +303,7 @@ func TestALongerTimeIsANewRequest(t *testing.T) {
 
 func TestALeaverIsGivenNothingThatTheyAskedFor(t *testing.T) {
 	w := desk(t)
-	w.requests(ana, 10, nil, "role:write")
+	w.requests(ana, 10, "role:write")
 	a := w.theApproval()
 	w.goes(onus.Departed, "ana", nil)
 	w.wantError("a yes for somebody who left", w.answer(a, sol, true), onus.Conflict)

@@ -28,10 +28,10 @@ func (w *world) keepsApart() {
 	}}
 }
 
-// gets lets somebody have something that they asked for, by sol's yes.
-func (w *world) gets(who, what string) {
+// gets lets ana have something that she asked for, by sol's yes.
+func (w *world) gets(what string) {
 	w.Helper()
-	w.requests(who, 15, nil, what)
+	w.requests(ana, 15, what)
 	w.must(w.answer(w.theApproval(), sol, true))
 	w.patiently(time.Minute)
 }
@@ -42,8 +42,8 @@ func TestWhatARuleKeepsApartWaitsForItsOwnerAndEndsWithTheException(t *testing.T
 		w := fresh(t)
 		w.opensDesk()
 		w.keepsApart()
-		w.gets(ana, "group:finance")
-		w.requests(ana, 25, nil, "role:write")
+		w.gets("group:finance")
+		w.requests(ana, 25, "role:write")
 		w.must(w.answer(w.theApproval(), sol, true))
 		w.patiently(time.Minute)
 		w.holds("ana", "group:staff", "group:finance")
@@ -79,8 +79,8 @@ func TestWhatARuleKeepsApartWaitsForItsOwnerAndEndsWithTheException(t *testing.T
 
 func TestSilenceOfARulesOwnerIsNoException(t *testing.T) {
 	w := apart(t)
-	w.gets(ana, "group:finance")
-	w.requests(ana, 10, nil, "role:write")
+	w.gets("group:finance")
+	w.requests(ana, 10, "role:write")
 	w.must(w.answer(w.theApproval(), sol, true))
 	a := w.theApproval()
 	w.wantError("an escalation head in the owner's place", w.answer(a, ciso, true), onus.Denied)
@@ -102,7 +102,7 @@ func TestBirthrightsThatARuleKeepsApartAreHeld(t *testing.T) {
 	w.employ(priya, mara, ruth, ingrid, dana, sol, omar, ciso)
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance", "manager": omar})
 	w.holds("ana", "group:staff")
-	asked := w.approvals(onus.ApprovalAsked)
+	asked := w.asking()
 	if len(asked) != 2 {
 		t.Fatalf("%d are asked, want one for each", len(asked))
 	}
@@ -143,15 +143,15 @@ func TestWhatAMoveTakesIsGoneBeforeWhatItIsKeptApartFromComes(t *testing.T) {
 	if gave.Before(took) {
 		t.Errorf("role:write was begun at %s, and group:finance gone at %s", gave, took)
 	}
-	if n := len(w.approvals(onus.ApprovalAsked)); n != 0 {
+	if n := len(w.asking()); n != 0 {
 		t.Errorf("%d exceptions are asked for, and none is needed", n)
 	}
 }
 
 func TestABreachThatIsThereIsFoundAndOnlyTheRulesOwnerAllowsIt(t *testing.T) {
 	w := desk(t)
-	w.gets(ana, "group:finance")
-	w.gets(ana, "role:write")
+	w.gets("group:finance")
+	w.gets("role:write")
 	w.keepsApart() // the rule is newer
 	w.plan()
 	x := w.theException(onus.SeparationBreach)

@@ -237,7 +237,7 @@ func TestTwoDecisionsAtOnceAreOne(t *testing.T) {
 		if won != 1 || len(got.Answers) != 1 {
 			t.Errorf("%d answers counted, on record are %v", won, got.Answers)
 		}
-		next := len(w.approvals(onus.ApprovalAsked))
+		next := len(w.asking())
 		if want := map[bool]int{true: 1, false: 0}[got.Answers[0].Yes]; next != want {
 			t.Errorf("after %v, %d stages are asked", got.Answers[0].Yes, next)
 		}
@@ -298,7 +298,7 @@ func TestNobodyAloneGivesCriticalAccess(t *testing.T) {
 					did(otherID, who)
 				}
 			case "yes":
-				for _, a := range w.approvals(onus.ApprovalAsked) {
+				for _, a := range w.asking() {
 					if w.answer(a, who, true) == nil {
 						did(a.Identity, who)
 					}

@@ -9,7 +9,7 @@ import (
 
 // approvalRules compiles who must say yes whichever workflow gives something.
 func (c *compiler) approvalRules(shapes []approvalShape) []ApprovalRule {
-	var rules []ApprovalRule
+	rules := make([]ApprovalRule, 0, len(shapes))
 	for _, s := range shapes {
 		r := ApprovalRule{Sensitivity: onus.Sensitivity(s.Sensitivity.value), Weight: s.Weight.value}
 		if s.Sensitivity.bad {

@@ -136,8 +136,9 @@ func (sc *scope) withdraw(s *withdrawShape, st *Step) {
 }
 
 func (sc *scope) approve(s *approveShape) *onus.ApprovalNeed {
-	var stages []onus.ApprovalNeed
-	for _, stage := range s.stages() {
+	shapes := s.stages()
+	stages := make([]onus.ApprovalNeed, 0, len(shapes))
+	for _, stage := range shapes {
 		stages = append(stages, sc.stage(stage))
 	}
 	return onus.InStages(stages)

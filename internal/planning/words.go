@@ -107,8 +107,9 @@ func approval(c *onus.PlannedChange) string {
 
 // Asks says whom a need asks: "1 of ana@acme.example, then 2 of …".
 func Asks(n *onus.ApprovalNeed) string {
-	var parts []string
-	for _, s := range n.Stages() {
+	stages := n.Stages()
+	parts := make([]string, 0, len(stages))
+	for _, s := range stages {
 		part := fmt.Sprintf("%d of %s", s.Need, strings.Join(s.Of, ", "))
 		if s.Separation != "" {
 			part += " (an exception to rule " + s.Separation + ")"

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
-	"github.com/onus-id/onus/internal/attribution"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/planning"
 	"github.com/onus-id/onus/internal/store"
@@ -235,15 +234,16 @@ func foreseen(ctx context.Context, r store.Reader, m engine.Requested) Foreseen 
 
 // answerers lists everybody who is asked, and whoever may answer for them.
 func answerers(b planning.Ballot) []Answerer {
-	var all []Answerer
-	for _, mail := range b.Everybody() {
+	everybody, delegates := b.Everybody(), b.Delegates()
+	all := make([]Answerer, 0, len(everybody)+len(delegates))
+	for _, mail := range everybody {
 		bar := b.Why(mail)
 		if bar == "" && b.Answered(mail) {
 			bar = mail + " answered already"
 		}
 		all = append(all, Answerer{Person: mail, Bar: bar})
 	}
-	for _, mail := range b.Delegates() {
+	for _, mail := range delegates {
 		all = append(all, Answerer{Person: mail, For: b.For(mail)})
 	}
 	return all
@@ -290,119 +290,4 @@ func (s *Server) Catalogue() []CatalogueView {
 		return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.Entitlement, b.Entitlement))
 	})
 	return all
-}
-
-// Delegate lets another answer requests for approval in a person's place.
-func (s *Server) Delegate(ctx context.Context, o engine.DelegationOrder) (onus.Delegation, error) {
-	return s.Engine.Delegate(ctx, o)
-}
-
-// Undelegate ends a delegation before its time.
-func (s *Server) Undelegate(ctx context.Context, id string, by onus.Actor, person string) (d onus.Delegation, err error) {
-	err = s.store.View(ctx, func(r store.Reader) error {
-		d, err = findByStart(ctx, r, store.Delegations, id, "onus approvals delegations lists them")
-		return err
-	})
-	if err != nil {
-		return d, err
-	}
-	return s.Engine.Undelegate(ctx, d.ID, by, person)
-}
-
-// Delegations lists those that count now or will, or all.
-func (b *Books) Delegations(ctx context.Context, all bool) ([]onus.Delegation, error) {
-	list := []onus.Delegation{}
-	err := b.store.View(ctx, func(r store.Reader) error {
-		found, err := store.Delegations.Query(ctx, r, store.Query{})
-		if err != nil {
-			return err
-		}
-		list = slices.DeleteFunc(found, func(d onus.Delegation) bool { return !all && (!d.Ended.IsZero() || !b.now().Before(d.Until)) })
-		return nil
-	})
-	slices.SortFunc(list, func(a, b onus.Delegation) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
-	return list, err
-}
-
-// A SeparationView is a rule of separation of duty with who breaks it now.
-type SeparationView struct {
-	Rule     string       `json:"rule"`
-	Owner    string       `json:"owner"`
-	Because  string       `json:"because"`
-	Apart    [][]string   `json:"apart,omitempty"`
-	Acts     []string     `json:"acts,omitempty"`
-	Breaches []BreachView `json:"breaches,omitempty"`
-}
-
-// A BreachView is somebody who holds what a rule keeps apart.
-type BreachView struct {
-	Rule    string          `json:"rule,omitempty"`
-	Subject string          `json:"subject"`
-	Holds   []string        `json:"holds"`
-	Exempt  *onus.Exemption `json:"exempt,omitempty"` // who allowed it; nil: nobody
-}
-
-// Separations lists the rules, each with who breaks it now.
-func (s *Server) Separations(ctx context.Context) ([]SeparationView, error) {
-	found, err := s.Engine.Breaches(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all := []SeparationView{}
-	err = s.store.View(ctx, func(r store.Reader) error {
-		all = all[:0]
-		for _, rule := range s.Program.Separations {
-			v := SeparationView{Rule: rule.Name, Owner: rule.Owner, Because: rule.Because, Acts: rule.Acts}
-			for _, side := range rule.Apart {
-				var words []string
-				for _, e := range side {
-					words = append(words, string(e.System)+" "+e.Name)
-				}
-				v.Apart = append(v.Apart, words)
-			}
-			for _, b := range found {
-				if b.Rule != rule.Name {
-					continue
-				}
-				seen := BreachView{Subject: called(ctx, r, b.Identity), Holds: b.Holds}
-				if b.Exempt.ID != "" {
-					seen.Exempt = &b.Exempt
-				}
-				v.Breaches = append(v.Breaches, seen)
-			}
-			all = append(all, v)
-		}
-		return nil
-	})
-	slices.SortFunc(all, func(a, b SeparationView) int { return cmp.Compare(a.Rule, b.Rule) })
-	return all, err
-}
-
-// unallowed lists who holds what a rule keeps apart with nobody's exception.
-func (s *Server) unallowed(ctx context.Context) ([]BreachView, error) {
-	rules, err := s.Separations(ctx)
-	var all []BreachView
-	for _, rule := range rules {
-		for _, b := range rule.Breaches {
-			if b.Exempt == nil {
-				b.Rule = rule.Rule
-				all = append(all, b)
-			}
-		}
-	}
-	return all, err
-}
-
-// Exempt records the decision of a rule's owner that somebody may hold what
-// the rule keeps apart. Whom it is for is named by login, mail address or ID.
-func (s *Server) Exempt(ctx context.Context, who string, o engine.ExemptOrder) (onus.Exemption, error) {
-	err := s.store.View(ctx, func(r store.Reader) error {
-		found, err := attribution.FindIdentity(ctx, r, who)
-		o.For = found.ID
-		return err
-	})
-	if err != nil {
-		return onus.Exemption{}, err
-	}
-	return s.Engine.Exempt(ctx, o)
 }
