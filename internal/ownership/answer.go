@@ -109,7 +109,7 @@ func (f *Facts) mayAnswer(ans Answer) (Duty, Someone, error) {
 }
 
 func mails(d Duty) string {
-	var all []string
+	all := make([]string, 0, len(d.Chain))
 	for _, s := range d.Chain {
 		all = append(all, s.Mail)
 	}

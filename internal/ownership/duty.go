@@ -78,17 +78,14 @@ func Duties(p *flow.Program) []Duty {
 	var all []Duty
 	heads := p.Organisation.Escalation
 	add := func(id string, kind onus.Duty, of, owner, deputy string, path ...string) {
-		if owner == "" {
+		if !strings.Contains(owner, "@") {
 			return
 		}
-		d := Duty{ID: onus.DutyID(id), Kind: kind, Of: of}
-		d.append(owner, AsOwner)
-		d.append(deputy, AsDeputy)
+		d := Duty{ID: onus.DutyID(id), Kind: kind, Of: of}.with(owner, AsOwner).with(deputy, AsDeputy)
 		for _, mail := range path {
-			d.append(mail, AsPath)
+			d = d.with(mail, AsPath)
 		}
-		d.escalate(heads)
-		all = append(all, d)
+		all = append(all, d.escalated(heads))
 	}
 	for name, wf := range p.Workflows {
 		n, c := string(name), wf.Controls
@@ -140,28 +137,30 @@ type Sponsored struct {
 // where nobody is known who could.
 func SponsorOf(p *flow.Program, s Sponsored) Duty {
 	d := Duty{ID: SponsorID(s.ID), Kind: onus.Sponsor, Of: cmp.Or(s.Called, string(s.ID))}
-	d.append(s.Sponsor, AsOwner)
-	d.append(s.Deputy, AsDeputy)
-	d.append(s.Manager, AsManager)
-	d.append(s.Head, AsHead)
-	d.escalate(p.Organisation.Escalation)
-	return d
+	if s.Sponsor != "" { // a key that is nobody's is still who was named
+		d.Chain = append(d.Chain, Seat{s.Sponsor, AsOwner})
+	}
+	d = d.with(s.Deputy, AsDeputy).with(s.Manager, AsManager).with(s.Head, AsHead)
+	return d.escalated(p.Organisation.Escalation)
 }
 
 // SponsorID names the duty to answer for a machine identity.
 func SponsorID(nhi onus.IdentityID) onus.DutyID { return onus.DutyID(sponsorDuty + string(nhi)) }
 
-func (d *Duty) append(mail, as string) {
-	if _, there := d.seat(mail); mail != "" && strings.Contains(mail, "@") && !there {
+// with gives the duty with one more in its chain, who is not in it yet.
+func (d Duty) with(mail, as string) Duty {
+	if _, there := d.seat(mail); strings.Contains(mail, "@") && !there {
 		d.Chain = append(d.Chain, Seat{mail, as})
 	}
+	return d
 }
 
-// escalate ends the chain with the organisation's heads, the last resort last.
-func (d *Duty) escalate(heads []string) {
+// escalated ends the chain with the organisation's heads, the last resort last.
+func (d Duty) escalated(heads []string) Duty {
 	for _, mail := range slices.Backward(heads) {
-		d.append(mail, AsLast)
+		d = d.with(mail, AsLast)
 	}
+	return d
 }
 
 // Units gives the business units of the systems that a workflow touches. One

@@ -66,7 +66,7 @@ func TestExactlyTheRightPersonStands(t *testing.T) {
 	actors := []string{olga, dirk, hanna, ciso}
 	rapid.Check(t, func(r *rapid.T) {
 		w := newWorld(t)
-		w.onFile(append(everybody(), machine("boxed", it), machine("robot", bot))...)
+		w.onFile(append(everybody(), person(it), machine("boxed", it), machine("robot", bot))...)
 		m := &model{
 			chains: map[onus.DutyID][]string{
 				system: {olga, dirk, hanna, ciso}, "unit/Ops": {carol, dirk, hanna, ciso}, boxed: {it, hanna, ciso}, robot: {bot, hanna, ciso},
@@ -177,8 +177,8 @@ func (w *world) recorded(r *rapid.T, duty onus.DutyID) {
 	st := w.standing(duty)
 	var s onus.Succession
 	var known bool
-	w.must(w.store.View(w.ctx, func(rd store.Reader) (err error) {
-		s, known, err = store.Successions.Lookup(w.ctx, rd, string(duty))
+	w.must(w.store.View(w.Context(), func(rd store.Reader) (err error) {
+		s, known, err = store.Successions.Lookup(w.Context(), rd, string(duty))
 		return err
 	}))
 	if known && s.Holder != st.ID || !known && st.Seat.Mail != st.Duty.Owner() {

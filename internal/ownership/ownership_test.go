@@ -19,7 +19,7 @@ func TestTheDutiesOfTheDefinitions(t *testing.T) {
 	p := compile(t, definitions)
 	got := map[string]string{}
 	for _, d := range ownership.Duties(p) {
-		var chain []string
+		chain := make([]string, 0, len(d.Chain))
 		for _, s := range d.Chain {
 			login, _, _ := strings.Cut(s.Mail, "@")
 			chain = append(chain, login)
@@ -272,6 +272,20 @@ func TestTheSponsorOfAMachineHasSuccessors(t *testing.T) {
 	w.sound()
 }
 
+func TestASponsorWhoIsNobodyMakesNobodyElseAnOwner(t *testing.T) {
+	w := newWorld(t)
+	w.onFile(append(everybody(), machine("svc", "10099"))...)
+	duty := ownership.SponsorID("idn_svc")
+	w.want(duty, "")
+	w.look()
+	if st := w.standing(duty); st.Why != "is not on the roster" || st.Next.Mail != hanna {
+		t.Errorf("%q; %s is asked", st.Why, st.Next.Mail)
+	}
+	w.want(duty, "")
+	w.accepts(duty, hanna)
+	w.want(duty, hanna)
+}
+
 func TestWhatIsHandedOverWhenTheOwnerLeavesIsKnownBefore(t *testing.T) {
 	w := newWorld(t)
 	w.onFile(everybody()...)
@@ -329,7 +343,7 @@ func TestWhatNobodyAcceptedKeepsAVersionFromBeingPublished(t *testing.T) {
 	}
 	n := 0
 	w.must(w.act(func(f *ownership.Facts, tx store.Tx) (err error) {
-		n, err = f.AskAll(w.ctx, tx, "person:idn_carol", "evt_1")
+		n, err = f.AskAll(w.Context(), tx, "person:idn_carol", "evt_1")
 		return err
 	}))
 	if asked := len(w.events(ledger.DutyAsked)); asked != n || n != 17 {
@@ -364,8 +378,8 @@ func TestThePastIsAsItWas(t *testing.T) {
 	w.onFile(i)
 	for days, want := range map[int]string{0: olga, 9: olga, 11: dirk, 19: olga, 29: olga, 30: dirk} {
 		var st ownership.Standing
-		w.must(w.store.View(w.ctx, func(r store.Reader) error {
-			f, _, err := ownership.Past(w.ctx, r, start.Add(time.Duration(days)*day))
+		w.must(w.store.View(w.Context(), func(r store.Reader) error {
+			f, _, err := ownership.Past(w.Context(), r, start.Add(time.Duration(days)*day))
 			if err != nil {
 				return err
 			}
@@ -380,8 +394,8 @@ func TestThePastIsAsItWas(t *testing.T) {
 			t.Errorf("after %d days %q stood, want %q", days, st.Seat.Mail, want)
 		}
 	}
-	err := w.store.View(w.ctx, func(r store.Reader) error {
-		_, _, err := ownership.Past(w.ctx, r, start.Add(-day))
+	err := w.store.View(w.Context(), func(r store.Reader) error {
+		_, _, err := ownership.Past(w.Context(), r, start.Add(-day))
 		return err
 	})
 	if onus.KindOf(err) != onus.NotFound {

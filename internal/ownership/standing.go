@@ -71,7 +71,7 @@ func (s Standing) Accepted() bool { return s.Stands() && !s.Until.IsZero() }
 func (f *Facts) Who(d Duty) Standing {
 	st := Standing{Duty: d}
 	for i, seat := range d.Chain {
-		why := f.bar(d, seat, i == 0)
+		why := f.bar(d, seat)
 		if why == "" {
 			who, _ := f.who(seat.Mail)
 			a := f.Acceptances[d.ID][who.ID]
@@ -90,7 +90,7 @@ func (f *Facts) Who(d Duty) Standing {
 }
 
 // bar says why somebody does not stand, or nothing.
-func (f *Facts) bar(d Duty, seat Seat, named bool) string {
+func (f *Facts) bar(d Duty, seat Seat) string {
 	if why := f.absent(seat.Mail); why != "" {
 		return why
 	}
@@ -103,7 +103,7 @@ func (f *Facts) bar(d Duty, seat Seat, named bool) string {
 		return "declined"
 	case !a.At.IsZero():
 		return "has not renewed an acceptance that ended on " + f.date(a.Until)
-	case named && !f.underAcceptance(d):
+	case seat.As == AsOwner && !f.underAcceptance(d):
 		return ""
 	case known:
 		return "was asked and has not accepted"

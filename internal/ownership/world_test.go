@@ -1,7 +1,6 @@
 package ownership_test
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -99,7 +98,6 @@ steps:
 type world struct {
 	testing.TB
 
-	ctx      context.Context
 	store    store.Store
 	program  *flow.Program
 	clock    time.Time
@@ -108,7 +106,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{TB: t, ctx: t.Context(), clock: start, program: compile(t, definitions)}
+	w := &world{TB: t, clock: start, program: compile(t, definitions)}
 	key, verifier, err := ledger.LoadOrCreateKey(t.TempDir()+"/log.key", "test.log")
 	w.must(err)
 	w.verifier = verifier
@@ -118,11 +116,11 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func compile(t testing.TB, text string) *flow.Program {
-	t.Helper()
+func compile(tb testing.TB, text string) *flow.Program {
+	tb.Helper()
 	p, faults := flow.Compile([]flow.File{{Path: "acme.yaml", Text: text}}, nil)
 	if len(faults) > 0 {
-		t.Fatal(faults)
+		tb.Fatal(faults)
 	}
 	return p
 }
@@ -141,18 +139,18 @@ func (w *world) pin() {
 	w.must(err)
 	w.update(func(tx store.Tx) error {
 		set := store.Definitions{Digest: w.program.Digest, Files: files}
-		if _, err := store.DefinitionSets.Put(w.ctx, tx, ledger.Event{Type: ledger.DefinitionsPinned, Actor: "engine"}, set); err != nil {
+		if _, err := store.DefinitionSets.Put(w.Context(), tx, ledger.Event{Type: ledger.DefinitionsPinned, Actor: "engine"}, set); err != nil {
 			return err
 		}
 		v := store.WorkflowVersion{Name: "joiner", Version: 1, Program: w.program.Digest}
-		_, err := store.WorkflowVersions.Put(w.ctx, tx, ledger.Event{Type: ledger.WorkflowPinned, Actor: "engine"}, v)
+		_, err := store.WorkflowVersions.Put(w.Context(), tx, ledger.Event{Type: ledger.WorkflowPinned, Actor: "engine"}, v)
 		return err
 	})
 }
 
 func (w *world) update(do func(tx store.Tx) error) {
 	w.Helper()
-	w.must(w.store.Update(w.ctx, do))
+	w.must(w.store.Update(w.Context(), do))
 }
 
 // onFile puts people on file, as intake would.
@@ -160,7 +158,7 @@ func (w *world) onFile(people ...onus.Identity) {
 	w.Helper()
 	w.update(func(tx store.Tx) error {
 		for _, i := range people {
-			if _, err := store.Identities.Put(w.ctx, tx, ledger.Event{Type: ledger.IdentityChanged, Actor: "engine"}, i); err != nil {
+			if _, err := store.Identities.Put(w.Context(), tx, ledger.Event{Type: ledger.IdentityChanged, Actor: "engine"}, i); err != nil {
 				return err
 			}
 		}
@@ -201,8 +199,8 @@ func (w *world) facts() *ownership.Facts {
 	w.Helper()
 	var f *ownership.Facts
 	known := w.members()
-	w.must(w.store.View(w.ctx, func(r store.Reader) (err error) {
-		f, err = ownership.Load(w.ctx, r, w.program, known, w.clock)
+	w.must(w.store.View(w.Context(), func(r store.Reader) (err error) {
+		f, err = ownership.Load(w.Context(), r, w.program, known, w.clock)
 		return err
 	}))
 	return f
@@ -212,8 +210,8 @@ func (w *world) facts() *ownership.Facts {
 func (w *world) act(do func(f *ownership.Facts, tx store.Tx) error) error {
 	w.Helper()
 	members := w.members()
-	return w.store.Update(w.ctx, func(tx store.Tx) error {
-		f, err := ownership.Load(w.ctx, tx, w.program, members, w.clock)
+	return w.store.Update(w.Context(), func(tx store.Tx) error {
+		f, err := ownership.Load(w.Context(), tx, w.program, members, w.clock)
 		if err != nil {
 			return err
 		}
@@ -231,8 +229,8 @@ func (m members) ByMail(mail string) (flow.Member, bool) {
 func (w *world) members() members {
 	w.Helper()
 	all := members{}
-	w.must(w.store.View(w.ctx, func(r store.Reader) error {
-		found, err := store.Identities.Find(w.ctx, r, "", "")
+	w.must(w.store.View(w.Context(), func(r store.Reader) error {
+		found, err := store.Identities.Find(w.Context(), r, "", "")
 		for _, i := range found {
 			if i.Mail != "" {
 				all[i.Mail] = flow.Member{Mail: i.Mail, Active: i.State == onus.Active, Kind: i.Kind}
@@ -246,7 +244,7 @@ func (w *world) members() members {
 func (w *world) say(act string, duty onus.DutyID, mail string) error {
 	w.Helper()
 	return w.act(func(f *ownership.Facts, tx store.Tx) error {
-		_, err := f.Say(w.ctx, tx, ownership.Answer{Duty: duty, Act: act, By: onus.Actor("person:" + string(idOf(mail))), Person: mail, Reason: "because"})
+		_, err := f.Say(w.Context(), tx, ownership.Answer{Duty: duty, Act: act, By: onus.Actor("person:" + string(idOf(mail))), Person: mail, Reason: "because"})
 		return err
 	})
 }
@@ -261,7 +259,7 @@ func (w *world) accepts(duty onus.DutyID, mails ...string) {
 func (w *world) away(mail, from, until string) error {
 	w.Helper()
 	return w.act(func(f *ownership.Facts, tx store.Tx) error {
-		_, err := f.Away(w.ctx, tx, onus.Actor("person:"+string(idOf(mail))), mail, from, until)
+		_, err := f.Away(w.Context(), tx, onus.Actor("person:"+string(idOf(mail))), mail, from, until)
 		return err
 	})
 }
@@ -269,7 +267,7 @@ func (w *world) away(mail, from, until string) error {
 func (w *world) back(mail string) error {
 	w.Helper()
 	return w.act(func(f *ownership.Facts, tx store.Tx) error {
-		_, err := f.Back(w.ctx, tx, onus.Actor("person:"+string(idOf(mail))), mail)
+		_, err := f.Back(w.Context(), tx, onus.Actor("person:"+string(idOf(mail))), mail)
 		return err
 	})
 }
@@ -277,7 +275,7 @@ func (w *world) back(mail string) error {
 // look is the engine's look on the clock.
 func (w *world) look() {
 	w.Helper()
-	w.must(w.act(func(f *ownership.Facts, tx store.Tx) error { return f.Tend(w.ctx, tx) }))
+	w.must(w.act(func(f *ownership.Facts, tx store.Tx) error { return f.Tend(w.Context(), tx) }))
 	if f := w.facts(); !f.Idle() {
 		w.Fatal("a second look at the same moment has something to record")
 	}
@@ -292,12 +290,7 @@ func (w *world) is(mail string, state onus.IdentityState) {
 
 func (w *world) later(d time.Duration) { w.clock = w.clock.Add(d) }
 
-// who stands for a duty today, by mail; "" for nobody.
-func (w *world) who(duty onus.DutyID) string {
-	w.Helper()
-	return w.standing(duty).Seat.Mail
-}
-
+// standing says who stands for a duty today.
 func (w *world) standing(duty onus.DutyID) ownership.Standing {
 	w.Helper()
 	f := w.facts()
@@ -317,10 +310,10 @@ func (w *world) want(duty onus.DutyID, mail string) {
 
 func (w *world) sound() {
 	w.Helper()
-	if _, err := store.VerifyLedger(w.ctx, w.store, w.verifier, nil); err != nil {
+	if _, err := store.VerifyLedger(w.Context(), w.store, w.verifier, nil); err != nil {
 		w.Errorf("the ledger does not verify: %v", err)
 	}
-	if _, err := store.VerifyState(w.ctx, w.store, nil); err != nil {
+	if _, err := store.VerifyState(w.Context(), w.store, nil); err != nil {
 		w.Errorf("the state is not what the ledger says: %v", err)
 	}
 }
@@ -328,8 +321,8 @@ func (w *world) sound() {
 func (w *world) events(typ ledger.Type) []ledger.Event {
 	w.Helper()
 	var all []ledger.Event
-	w.must(w.store.View(w.ctx, func(r store.Reader) error {
-		for entry, err := range r.Events(w.ctx, store.EventQuery{}) {
+	w.must(w.store.View(w.Context(), func(r store.Reader) error {
+		for entry, err := range r.Events(w.Context(), store.EventQuery{}) {
 			if err != nil {
 				return err
 			}
