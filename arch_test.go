@@ -131,6 +131,7 @@ var (
 		"internal/publish":           "internal/store/sqlite internal/signer",
 		"internal/notify":            "internal/flow/starter internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv",
 		"internal/trail":             "internal/store/sqlite",
+		"internal/authn":             "internal/store/sqlite",
 		"internal/access":            "internal/attribution internal/trail internal/store/sqlite internal/store/postgres",
 		"internal/attribution":       "internal/engine internal/engine/riverqueue internal/store/sqlite source/csv",
 		"internal/intake":            "source/csv internal/store/sqlite",

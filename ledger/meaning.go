@@ -335,6 +335,45 @@ var Types = map[Type]Meaning{
 		Object: "credential", Fields: "cause", Notes: map[string]string{"by": "ssh or passkey", "key": "the fingerprint of the public key"},
 	},
 
+	CredentialUsed: {
+		When: "a passkey that counts its uses was used", Actor: "the person", Owner: "the person whose it is",
+		Object: "credential", Fields: "cause", Notes: map[string]string{"by": "passkey", "key": "the fingerprint of the public key"},
+	},
+
+	SessionBegan: {
+		When: "a person signed in", Actor: "the person", Owner: "the person", Object: "session",
+		Notes: map[string]string{"how": "by single sign-on (oidc), a passkey or an invitation"},
+	},
+	SessionUsed: {
+		When: "a session is still used; told every few minutes at most", Actor: "the person", Owner: "the person", Object: "session", Fields: "cause",
+	},
+	SessionStrengthened: {
+		When: "the person of a session was verified again; the session has a new secret", Actor: "the person", Owner: "the person", Object: "session", Fields: "cause",
+		Notes: map[string]string{"how": "by single sign-on (oidc) or a passkey"},
+	},
+	SessionEnded: {
+		When: "a person signed out, or somebody ended the session", Actor: "the person, or who ended it", Owner: "the person", Object: "session", Fields: "cause",
+	},
+
+	TokenMade: {
+		When: "a token lets a program act as somebody", Actor: "the owner, or the identity provider whose word it was given for", Owner: "the owner", Object: "token",
+		Notes: map[string]string{"scopes": "what it may be used for", "until": "when it expires"},
+	},
+	TokenUsed: {
+		When: "a token is used; told once an hour at most", Actor: "the owner", Owner: "the owner", Object: "token", Fields: "cause",
+	},
+	TokenRevoked: {
+		When: "a token counts no more", Actor: "who revoked it", Owner: "the owner", Object: "token", Fields: "cause",
+	},
+
+	InvitationMade: {
+		When: "somebody may sign in once without anything else, to register a passkey", Actor: "who invited them", Owner: "who is invited", Object: "invitation",
+		Notes: map[string]string{"until": "when it expires"},
+	},
+	InvitationUsed: {
+		When: "an invitation was used, and is no good any more", Actor: "who was invited", Owner: "who was invited", Object: "invitation", Fields: "cause",
+	},
+
 	EpochBegan: {
 		When: "the ledger goes on as another log, from where a restored backup had ended", Actor: "the person who decided it", Owner: "the person who decided it",
 		Notes: map[string]string{"former": "the signed checkpoint that was published last before it"},

@@ -102,6 +102,19 @@ const (
 
 	CredentialEnrolled Type = "credential.enrolled"
 	CredentialRemoved  Type = "credential.removed"
+	CredentialUsed     Type = "credential.used"
+
+	SessionBegan        Type = "session.began"
+	SessionUsed         Type = "session.used"
+	SessionStrengthened Type = "session.strengthened"
+	SessionEnded        Type = "session.ended"
+
+	TokenMade    Type = "token.made"
+	TokenUsed    Type = "token.used"
+	TokenRevoked Type = "token.revoked"
+
+	InvitationMade Type = "invitation.made"
+	InvitationUsed Type = "invitation.used"
 
 	EpochBegan Type = "epoch.began"
 

@@ -77,6 +77,12 @@ var reducers = map[string]reducer{
 		v.Reason = gone
 		return v
 	}),
+	store.Sessions.Name: to(store.Sessions, func(v store.Session) store.Session { return v }), // IDs, times and digests
+	store.Tokens.Name: to(store.Tokens, func(v store.Token) store.Token {
+		v.Name = ""
+		return v
+	}),
+	store.Invitations.Name: to(store.Invitations, func(v store.Invitation) store.Invitation { return v }),
 	store.Credentials.Name: to(store.Credentials, func(v store.Credential) store.Credential {
 		v.Name = "" // the key stays: without it nobody could check what its holder decided about others
 		return v

@@ -19,6 +19,21 @@ func Challenge(statement string) []byte {
 	return sum[:]
 }
 
+// An assertion is what is kept of what a browser answered: all that checking
+// it needs, and nothing of what else it said.
+type assertion struct {
+	ID       string            `json:"id"`
+	RawID    string            `json:"rawId"`
+	Type     string            `json:"type"`
+	Response assertionResponse `json:"response"`
+}
+
+type assertionResponse struct {
+	ClientData        protocol.URLEncodedBase64 `json:"clientDataJSON"`
+	AuthenticatorData protocol.URLEncodedBase64 `json:"authenticatorData"`
+	Signature         protocol.URLEncodedBase64 `json:"signature"`
+}
+
 // verifyAssertion checks that a passkey signed a statement, with its holder
 // verified. It says that somebody made that gesture over this statement at
 // this site, and no more: what their screen showed it cannot say.

@@ -46,7 +46,7 @@ func (Keys) Enrol(ctx context.Context, tx store.Tx, by onus.Actor, keys map[stri
 	}
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		c := store.Credential{Kind: onus.SignedBySSH, Person: want[key].ID, Key: key, Fingerprint: fingerprint(onus.SignedBySSH, key)}
-		if err := enrol(ctx, tx, by, c); err != nil {
+		if _, err := enrol(ctx, tx, by, c); err != nil {
 			return err
 		}
 	}
@@ -55,13 +55,13 @@ func (Keys) Enrol(ctx context.Context, tx store.Tx, by onus.Actor, keys map[stri
 
 // enrol keeps a new credential, and its fingerprint in the ledger: from there
 // on it counts, and for nothing that was signed before.
-func enrol(ctx context.Context, tx store.Tx, by onus.Actor, c store.Credential) error {
+func enrol(ctx context.Context, tx store.Tx, by onus.Actor, c store.Credential) (store.Credential, error) {
 	c.ID = onus.ID("crd", c.Kind, c.Fingerprint, string(c.Person))
 	c.Enrolled = tx.Now()
 	_, err := store.Credentials.Put(ctx, tx, ledger.Event{
 		Type: ledger.CredentialEnrolled, Actor: string(by), Owner: string(c.Person), Notes: noted(c),
 	}, c)
-	return err
+	return c, err
 }
 
 func remove(ctx context.Context, tx store.Tx, by onus.Actor, c store.Credential) error {
@@ -82,7 +82,7 @@ func noted(c store.Credential) map[string]string {
 
 // Has says whether a person has a key or a passkey to sign with.
 func (Keys) Has(ctx context.Context, r store.Reader, person onus.IdentityID) (bool, error) {
-	n, err := r.Count(ctx, store.Is(store.Credentials.Name, "person", string(person)))
+	n, err := r.Count(ctx, store.Is(store.Credentials.Name, "signer", string(person)))
 	return n > 0, err
 }
 

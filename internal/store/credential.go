@@ -6,16 +6,21 @@ import (
 	"github.com/onus-id/onus"
 )
 
-// A Credential is a key by which a person signs: an SSH key that the
-// definitions name, or a passkey. It counts from when it was enrolled until it
-// was removed; what was signed between stays signed.
+// ByProvider is the kind of credential that is an account at an identity
+// provider.
+const ByProvider = "oidc"
+
+// A Credential is by what a person signs, or signs in: an SSH key that the
+// definitions name, a passkey, or their account at an identity provider. It
+// counts from when it was enrolled until it was removed; what was signed
+// between stays signed.
 type Credential struct {
 	ID          string          `json:"id"`
-	Kind        string          `json:"kind"` // onus.SignedBySSH, onus.SignedByPasskey
+	Kind        string          `json:"kind"` // onus.SignedBySSH, onus.SignedByPasskey, ByProvider
 	Person      onus.IdentityID `json:"person"`
 	Name        string          `json:"name,omitempty"` // what its owner calls it
-	Fingerprint string          `json:"fingerprint"`    // "SHA256:…" of the public key
-	Key         string          `json:"key"`            // the public key: as OpenSSH writes it, or COSE in base64
+	Fingerprint string          `json:"fingerprint"`    // "SHA256:…" of the public key, or of the account's name
+	Key         string          `json:"key,omitempty"`  // the public key: as OpenSSH writes it, or COSE in base64
 	Enrolled    time.Time       `json:"enrolled"`
 	Removed     time.Time       `json:"removed,omitzero"` // zero: it counts
 
@@ -23,6 +28,9 @@ type Credential struct {
 	Site    string `json:"site,omitempty"`    // of a passkey: the relying party's ID
 	Passkey []byte `json:"passkey,omitempty"` // of a passkey: what the library keeps of it
 }
+
+// Signs says whether decisions can be signed with it.
+func (c Credential) Signs() bool { return c.Kind == onus.SignedBySSH || c.Kind == onus.SignedByPasskey }
 
 // Counts says whether the credential can be used now.
 func (c Credential) Counts() bool { return c.Removed.IsZero() }
@@ -32,10 +40,14 @@ var Credentials = Kind[Credential]{
 	Name: "credential", ID: func(v Credential) string { return v.ID },
 	Keys: func(v Credential) []Key {
 		keys := []Key{{"fingerprint", v.Fingerprint}}
-		if v.Counts() {
-			keys = append(keys, Key{"kind", v.Kind}, Key{"person", string(v.Person)})
+		if !v.Counts() {
+			return keys
 		}
-		if v.Handle != "" && v.Counts() {
+		keys = append(keys, Key{"kind", v.Kind}, Key{"person", string(v.Person)})
+		if v.Signs() {
+			keys = append(keys, Key{"signer", string(v.Person)})
+		}
+		if v.Handle != "" {
 			keys = append(keys, Key{"handle", v.Handle})
 		}
 		return keys

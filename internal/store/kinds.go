@@ -330,6 +330,7 @@ var kinds = map[string]interface {
 	Grants.Name: Grants, Occasions.Name: Occasions, Plans.Name: Plans, Batches.Name: Batches, Runs.Name: Runs,
 	Changes.Name: Changes, Exceptions.Name: Exceptions, Approvals.Name: Approvals, WorkflowVersions.Name: WorkflowVersions,
 	DefinitionSets.Name: DefinitionSets, Reversals.Name: Reversals, Erasures.Name: Erasures, Epochs.Name: Epochs, Credentials.Name: Credentials,
+	Sessions.Name: Sessions, Tokens.Name: Tokens, Invitations.Name: Invitations,
 	Acceptances.Name: Acceptances, Successions.Name: Successions, Absences.Name: Absences,
 	Notices.Name: Notices, Followers.Name: Followers,
 	Delegations.Name: Delegations, Requests.Name: Requests, Exemptions.Name: Exemptions,

@@ -1,0 +1,164 @@
+package authn_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zitadel/oidc/v3/example/server/exampleop"
+	"github.com/zitadel/oidc/v3/example/server/storage"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/authn"
+)
+
+const redirect = "http://localhost:9999/auth/callback"
+
+// realProvider runs zitadel's example provider, which knows Ana.
+func realProvider(t *testing.T) *authn.Provider {
+	t.Helper()
+	var handler http.Handler
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	t.Cleanup(srv.Close)
+	users := storage.NewUserStore(srv.URL)
+	handler = exampleop.SetupServer(srv.URL, storage.NewStorageWithClients(users, map[string]*storage.Client{
+		"onus": storage.WebClient("onus", "secret", redirect),
+	}), nil, false)
+	return &authn.Provider{Issuer: srv.URL, Client: "onus", Secret: "secret", Redirect: redirect}
+}
+
+// signInAt does what a person does in a browser: follows the address, fills
+// in the form, and comes back with a state and a code.
+func signInAt(t *testing.T, p *authn.Provider, address string) (state, code string) {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back *url.URL
+	browser := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		if strings.HasPrefix(r.URL.String(), redirect) {
+			back = r.URL
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
+	get := func(do func() (*http.Response, error)) *http.Response {
+		res, err := do()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		return res
+	}
+	form := get(func() (*http.Response, error) { return browser.Get(address) }) //nolint:noctx // the test's own server
+	id := form.Request.URL.Query().Get("authRequestID")
+	host := strings.Split(strings.TrimPrefix(p.Issuer, "http://"), ":")[0]
+	get(func() (*http.Response, error) {
+		return browser.PostForm(p.Issuer+"/login/username", url.Values{"username": {"test-user@" + host}, "password": {"verysecure"}, "id": {id}}) //nolint:noctx // likewise
+	})
+	if back == nil {
+		t.Fatalf("the provider does not send back; the form was at %s", form.Request.URL)
+	}
+	return back.Query().Get("state"), back.Query().Get("code")
+}
+
+// The whole flow against a real provider: discovery, PKCE, nonce, state.
+func TestSigningInAtARealProvider(t *testing.T) {
+	w, p := newWorld(t), realProvider(t)
+	address, pending, err := w.BeginOIDC(t.Context(), p, "/approvals?x=1", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks, err := url.Parse(address)
+	if err != nil || asks.Query().Get("code_challenge_method") != "S256" || asks.Query().Get("nonce") == "" {
+		t.Fatalf("it asks %s: %v", address, err)
+	}
+	state, code := signInAt(t, p, address)
+	w.secrets = append(w.secrets, pending, code)
+
+	// Another browser, which does not hold what this one was given, ends nothing;
+	// nor does one that was made to follow somebody else's answer (ASVS V10.2).
+	_, others, err := w.BeginOIDC(t.Context(), p, "/", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, held := range map[string]string{"nothing": "", "another sign-in": others, "made up": "AAAA" + pending, "a passkey's": passkeyPending(t, w)} {
+		if _, _, err := w.FinishOIDC(t.Context(), p, held, state, code); onus.KindOf(err) != onus.Denied {
+			t.Errorf("a browser that holds %s signs in: %v", name, err)
+		}
+	}
+	if _, _, err := w.FinishOIDC(t.Context(), p, pending, "another", code); onus.KindOf(err) != onus.Denied {
+		t.Errorf("another state: %v", err)
+	}
+	in, to, err := w.FinishOIDC(t.Context(), p, pending, state, code)
+	if err != nil || in.Person != ana || in.Strong || to != "/approvals?x=1" {
+		t.Fatalf("signed in as %+v to %s: %v", in, to, err)
+	}
+	text, _, err := w.Begin(t.Context(), in)
+	if err != nil || !w.here(text) {
+		t.Fatal(err)
+	}
+	w.secrets = append(w.secrets, text)
+	if _, _, err := w.FinishOIDC(t.Context(), p, pending, state, code); onus.KindOf(err) != onus.Denied {
+		t.Errorf("a code is good twice: %v", err)
+	}
+
+	// Her account is hers from now on, whoever has the address.
+	w.is(onus.Identity{ID: ana, Kind: onus.Person, State: onus.Active, Mail: "ana@acme.example"})
+	w.is(onus.Identity{ID: bo, Kind: onus.Person, State: onus.Active, Mail: anaMail})
+	if in := again(t, w, p); in.Person != ana {
+		t.Errorf("the account signs in as %s, who has the address now", in.Person)
+	}
+
+	// A sign-in that must verify who it is does not take a password for it.
+	address, pending, err = w.BeginOIDC(t.Context(), p, "/", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, code = signInAt(t, p, address)
+	if _, _, err := w.FinishOIDC(t.Context(), p, pending, state, code); onus.KindOf(err) != onus.Denied || !strings.Contains(err.Error(), "did not verify") {
+		t.Errorf("a password verifies who it is: %v", err)
+	}
+
+	// Too late.
+	address, pending, err = w.BeginOIDC(t.Context(), p, "/", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, code = signInAt(t, p, address)
+	w.now = w.now.Add(5 * time.Minute)
+	if _, _, err := w.FinishOIDC(t.Context(), p, pending, state, code); onus.KindOf(err) != onus.Denied {
+		t.Errorf("a sign-in ends five minutes late: %v", err)
+	}
+}
+
+func again(t *testing.T, w *world, p *authn.Provider) authn.SignIn {
+	t.Helper()
+	address, pending, err := w.BeginOIDC(t.Context(), p, "/", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, code := signInAt(t, p, address)
+	in, _, err := w.FinishOIDC(t.Context(), p, pending, state, code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func TestAProviderThatDoesNotAnswer(t *testing.T) {
+	w := newWorld(t)
+	srv := httptest.NewServer(http.NotFoundHandler())
+	p := &authn.Provider{Issuer: srv.URL, Client: "onus"}
+	srv.Close()
+	if _, _, err := w.BeginOIDC(t.Context(), p, "/", false); onus.KindOf(err) != onus.Unavailable || onus.HintOf(err) == "" {
+		t.Errorf("it says %v", err)
+	}
+}

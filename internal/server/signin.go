@@ -1,0 +1,80 @@
+package server
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/authn"
+)
+
+// Desk is where people and machines sign in to a server. Its sessions and
+// tokens are kept beside everything else; what a browser holds during a
+// sign-in is sealed under a key that every process with the same master key
+// derives alike.
+func (s *Server) Desk() (*authn.Desk, error) {
+	master, err := loadMaster(s.Data)
+	if err != nil {
+		return nil, err
+	}
+	derived, err := hkdf.Key(sha256.New, master, nil, "onus sign-in seal v1", 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key of sign-ins: %w", err)
+	}
+	seal, err := authn.NewSeal([32]byte(derived))
+	if err != nil {
+		return nil, fmt.Errorf("derive the key of sign-ins: %w", err)
+	}
+	return &authn.Desk{Store: s.store, Now: s.Now, Seal: seal, MailOf: s.Engine.MailOf}, nil
+}
+
+// SignedIn is who a request is from, as they stand now.
+type SignedIn struct {
+	Identity onus.IdentityID
+	Name     string // mail address; of a machine, its identity's ID
+	Machine  bool
+	Scopes   []string // of a token; a session has none and needs none
+	Strong   bool     // verified lately enough for what is critical
+}
+
+// SignedInBy says who a session or a token is of. Give one of them; neither, or
+// one that is no good any more, is a Denied error that says no more than that.
+func SignedInBy(ctx context.Context, d *authn.Desk, session, token string) (SignedIn, error) {
+	if token != "" {
+		t, who, err := d.Token(ctx, token)
+		if err != nil {
+			return SignedIn{}, err
+		}
+		in := signedIn(who)
+		in.Scopes = t.Scopes
+		return in, nil
+	}
+	s, who, err := d.Session(ctx, session)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	in := signedIn(who)
+	in.Strong = d.Strong(s)
+	return in, nil
+}
+
+func signedIn(who onus.Identity) SignedIn {
+	if who.Kind == onus.Person {
+		return SignedIn{Identity: who.ID, Name: who.Mail}
+	}
+	return SignedIn{Identity: who.ID, Name: string(who.ID), Machine: true}
+}
+
+// Bootstrap invites the first administrator, whom the definitions must name as
+// one, to sign in once and register a passkey.
+func (s *Server) Bootstrap(ctx context.Context, mail string, by onus.Actor) (code string, until time.Time, err error) {
+	d, err := s.Desk()
+	if err != nil {
+		return "", until, err
+	}
+	code, inv, err := d.Bootstrap(ctx, mail, s.Program.Organisation.Administrators, by)
+	return code, inv.Until, err
+}
