@@ -27,7 +27,7 @@ type Evidenced struct {
 }
 
 // Signed says whether the entry claims a signature.
-func (d Evidenced) Signed() bool { return d.Event.Notes["statement"] != "" }
+func (d *Evidenced) Signed() bool { return d.Event.Notes["statement"] != "" }
 
 // acts are the events by which people decide, and what they sign then; for an
 // exception, how it was closed says which act it was.

@@ -18,7 +18,7 @@ import (
 
 const (
 	purposeRegister = "register a passkey"
-	purposePasskey  = "sign in by passkey"
+	purposePasskey  = "sign in by passkey" //nolint:gosec // a purpose, not a password
 	byPasskey       = "passkey"
 )
 

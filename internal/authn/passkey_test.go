@@ -43,8 +43,8 @@ type device struct {
 	key  virtualwebauthn.Credential
 }
 
-func newDevice(of onus.IdentityID, o virtualwebauthn.AuthenticatorOptions) *device {
-	o.UserHandle = []byte(of)
+func newDevice(of onus.IdentityID) *device {
+	o := virtualwebauthn.AuthenticatorOptions{UserHandle: []byte(of)}
 	d := &device{virtualwebauthn.NewAuthenticatorWithOptions(o), virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
 	d.auth.AddCredential(d.key)
 	return d
@@ -79,7 +79,7 @@ func (d *device) register(t *testing.T, w *world, p *authn.Passkeys, text string
 
 func TestAPasskeySignsIn(t *testing.T) {
 	w, p := newWorld(t), passkeys(t)
-	d := newDevice(ana, virtualwebauthn.AuthenticatorOptions{})
+	d := newDevice(ana)
 	c, err := d.register(t, w, p, w.session(ana, false))
 	if err != nil || c.Person != ana {
 		t.Fatalf("registered %+v: %v", c, err)
@@ -87,7 +87,7 @@ func TestAPasskeySignsIn(t *testing.T) {
 	if _, err := d.register(t, w, p, w.session(ana, true)); err == nil {
 		t.Error("one passkey is registered twice")
 	}
-	if _, err := newDevice(ana, virtualwebauthn.AuthenticatorOptions{}).register(t, w, p, w.session(ana, false)); onus.KindOf(err) != onus.Denied {
+	if _, err := newDevice(ana).register(t, w, p, w.session(ana, false)); onus.KindOf(err) != onus.Denied {
 		t.Errorf("a session that was not verified makes itself a second passkey: %v", err)
 	}
 	signIn := func(at virtualwebauthn.RelyingParty, d *device) (authn.SignIn, string, []byte, error) {
@@ -124,10 +124,10 @@ func TestAPasskeySignsIn(t *testing.T) {
 	if _, _, _, err := signIn(party, careless); onus.KindOf(err) != onus.Denied {
 		t.Errorf("nobody was verified: %v", err)
 	}
-	if _, _, _, err := signIn(party, newDevice(ana, virtualwebauthn.AuthenticatorOptions{})); onus.KindOf(err) != onus.Denied {
+	if _, _, _, err := signIn(party, newDevice(ana)); onus.KindOf(err) != onus.Denied {
 		t.Errorf("a key that nobody registered: %v", err)
 	}
-	if _, _, _, err := signIn(party, newDevice("idn_nobody", virtualwebauthn.AuthenticatorOptions{})); onus.KindOf(err) != onus.Denied {
+	if _, _, _, err := signIn(party, newDevice("idn_nobody")); onus.KindOf(err) != onus.Denied {
 		t.Errorf("somebody unknown: %v", err)
 	}
 	cloned := &device{d.auth, d.key}
@@ -154,7 +154,7 @@ func TestAPasskeySignsIn(t *testing.T) {
 // by the key that counted then.
 func TestAPasskeySignsADecision(t *testing.T) {
 	w, p := newWorld(t), passkeys(t)
-	d := newDevice(ana, virtualwebauthn.AuthenticatorOptions{})
+	d := newDevice(ana)
 	c, err := d.register(t, w, p, w.session(ana, false))
 	if err != nil {
 		t.Fatal(err)

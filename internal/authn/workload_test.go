@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -246,9 +247,7 @@ func TestOnlyWhatTheProviderVouchesForIsStrong(t *testing.T) {
 					"iss": i.url, "aud": "onus", "sub": "1", "nonce": nonce, "email": anaMail, "email_verified": true,
 					"iat": w.now.Unix(), "exp": w.now.Add(time.Minute).Unix(), "auth_time": w.now.Unix(),
 				}
-				for k, v := range c.claims {
-					claims[k] = v
-				}
+				maps.Copy(claims, c.claims)
 				return claims
 			})
 			address, pending, err := w.BeginOIDC(t.Context(), p, "/", false)
@@ -266,5 +265,45 @@ func TestOnlyWhatTheProviderVouchesForIsStrong(t *testing.T) {
 				t.Errorf("an answer to another sign-in: %v", err)
 			}
 		})
+	}
+}
+
+// An account is linked by an address that the provider has verified, once.
+func TestAnAccountIsLinkedByAVerifiedAddressOnly(t *testing.T) {
+	w, i := newWorld(t), newIssuer(t)
+	p := &authn.Provider{Issuer: i.url, Client: "onus", Redirect: redirect}
+	signIn := func(subject, mail string, verified bool) (authn.SignIn, error) {
+		address, pending, err := w.BeginOIDC(t.Context(), p, "/", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asks := query(t, address)
+		i.answerTokens(func() map[string]any {
+			return map[string]any{
+				"iss": i.url, "aud": "onus", "sub": subject, "nonce": asks.Get("nonce"), "email": mail, "email_verified": verified,
+				"iat": w.now.Unix(), "exp": w.now.Add(time.Minute).Unix(),
+			}
+		})
+		in, _, err := w.FinishOIDC(t.Context(), p, pending, asks.Get("state"), "code")
+		return in, err
+	}
+	if _, err := signIn("1", anaMail, false); onus.KindOf(err) != onus.Denied {
+		t.Errorf("an address that nobody verified: %v", err)
+	}
+	if _, err := signIn("1", "stranger@acme.example", true); onus.KindOf(err) != onus.Denied {
+		t.Errorf("an address of nobody: %v", err)
+	}
+	if in, err := signIn("1", strings.ToUpper(anaMail[:1])+anaMail[1:], true); err != nil || in.Person != ana {
+		t.Errorf("signed in as %s: %v", in.Person, err)
+	}
+	if _, err := signIn("2", anaMail, true); onus.KindOf(err) != onus.Denied {
+		t.Errorf("a second account with the address: %v", err)
+	}
+	if in, err := signIn("1", boMail, true); err != nil || in.Person != ana {
+		t.Errorf("the account, renamed, is %s: %v", in.Person, err)
+	}
+	w.leaves(ana, anaMail)
+	if _, err := signIn("1", anaMail, true); onus.KindOf(err) != onus.Denied {
+		t.Errorf("somebody who left: %v", err)
 	}
 }

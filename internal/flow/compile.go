@@ -102,7 +102,7 @@ func (c *compiler) organisation() {
 	o.SharedPattern = c.pattern(s.SharedPattern, false)
 	o.Notify = c.notify(s.Notify)
 	for _, e := range s.Operators.entries {
-		c.person(e.value, "person who acts as "+e.key.value)
+		c.person(e.value, actsAs+e.key.value)
 		o.Operators[e.key.value] = e.value.value
 	}
 	o.Unsigned = s.Unsigned.value == "allowed"

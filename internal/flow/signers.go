@@ -94,7 +94,7 @@ func (c *compiler) signersIn(f File) {
 			continue
 		}
 		first[s.Key] = at.line()
-		c.person(text{place: at, value: s.Mail}, "signer")
+		c.person(text{place: at, value: s.Mail}, signer)
 		c.program.Organisation.Signers = append(c.program.Organisation.Signers, s)
 	}
 }
@@ -177,11 +177,11 @@ func wire(blob []byte) (fields [][]byte, ok bool) {
 		if len(blob) < 4 {
 			return nil, false
 		}
-		n := uint64(binary.BigEndian.Uint32(blob))
-		if n > uint64(len(blob)-4) {
+		n, rest := int64(binary.BigEndian.Uint32(blob)), blob[4:]
+		if n > int64(len(rest)) {
 			return nil, false
 		}
-		fields, blob = append(fields, blob[4:4+n]), blob[4+n:]
+		fields, blob = append(fields, rest[:n]), rest[n:]
 	}
 	return fields, true
 }

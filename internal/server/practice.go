@@ -2,7 +2,7 @@ package server
 
 import (
 	"encoding/csv"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,7 +42,8 @@ func practiceKeys(dir, roster string) (names []string, err error) {
 	if err := os.WriteFile(filepath.Join(folder, ".gitignore"), []byte("*\n"), 0o600); err != nil {
 		return nil, err
 	}
-	signers := signersHead
+	var signers strings.Builder
+	signers.WriteString(signersHead)
 	for _, mail := range mails {
 		private, public, err := sshkey.Generate("practice key of " + mail)
 		if err != nil {
@@ -52,10 +53,10 @@ func practiceKeys(dir, roster string) (names []string, err error) {
 		if err := os.WriteFile(filepath.Join(folder, name), private, 0o600); err != nil {
 			return nil, err
 		}
-		signers += mail + " " + public + "\n"
+		signers.WriteString(mail + " " + public + "\n")
 	}
 	name := filepath.Join(dir, flow.SignersFile)
-	return []string{name, folder + string(filepath.Separator)}, os.WriteFile(name, []byte(signers), 0o600)
+	return []string{name, folder + string(filepath.Separator)}, os.WriteFile(name, []byte(signers.String()), 0o600)
 }
 
 // mailsIn gives the mail addresses of a roster.
@@ -66,7 +67,7 @@ func mailsIn(roster string) ([]string, error) {
 	}
 	at := slices.Index(rows[0], "mail")
 	if at < 0 {
-		return nil, fmt.Errorf("the roster has no mail addresses")
+		return nil, errors.New("the roster has no mail addresses")
 	}
 	mails := make([]string, 0, len(rows)-1)
 	for _, row := range rows[1:] {

@@ -98,7 +98,7 @@ func withAgent(path string, public ssh.PublicKey, do func(ssh.Signer) error) err
 	if err != nil {
 		return onus.Errorf(onus.Invalid, "start one and ssh-add the key, or name the private key's file", "%s names a key of the ssh-agent, and none answers", path)
 	}
-	defer conn.Close() //nolint:errcheck // what was asked was answered
+	defer conn.Close()
 	signers, err := agent.NewClient(conn).Signers()
 	if err != nil {
 		return onus.Errorf(onus.Invalid, "ssh-add -l should list it", "the ssh-agent does not say which keys it holds: %w", err)

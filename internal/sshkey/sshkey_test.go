@@ -67,13 +67,13 @@ func TestOpenSSHAgrees(t *testing.T) {
 
 			write(t, dir, "message", message)
 			mustKeygen(t, dir, "", "-Y", "sign", "-q", "-f", "key", "-n", sshkey.Namespace, "message")
-			theirs := unarmored(t, read(t, dir, "message.sig"))
+			theirs := unarmored(t, signature(t, dir))
 			public, err := sshkey.Verify([]byte(message), theirs)
 			if err != nil || public != key.Public() {
 				t.Errorf("what ssh-keygen signed with %s is of %q: %v", key.Public(), public, err)
 			}
-			if how[1] != "ecdsa" && read(t, dir, "message.sig") != sshkey.Armor(ours) { // ECDSA takes a random number
-				t.Errorf("ssh-keygen signs\n%s\nand we\n%s", read(t, dir, "message.sig"), sshkey.Armor(ours))
+			if how[1] != "ecdsa" && signature(t, dir) != sshkey.Armor(ours) { // ECDSA takes a random number
+				t.Errorf("ssh-keygen signs\n%s\nand we\n%s", signature(t, dir), sshkey.Armor(ours))
 			}
 			if _, err := sshkey.Verify([]byte(message+"not"), theirs); err == nil {
 				t.Error("we accept another message")
@@ -87,7 +87,7 @@ func TestASignatureForSomethingElseIsNone(t *testing.T) {
 	mustKeygen(t, dir, "", "-t", "ed25519", "-q", "-N", "", "-f", "key")
 	write(t, dir, "message", message)
 	mustKeygen(t, dir, "", "-Y", "sign", "-q", "-f", "key", "-n", "git", "message")
-	theirs := unarmored(t, read(t, dir, "message.sig"))
+	theirs := unarmored(t, signature(t, dir))
 	if _, err := sshkey.Verify([]byte(message), theirs); err == nil {
 		t.Error("what was signed as a commit counts as a decision")
 	}
@@ -232,9 +232,9 @@ func write(t *testing.T, dir, name, text string) {
 	}
 }
 
-func read(t *testing.T, dir, name string) string {
+func signature(t *testing.T, dir string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, name))
+	data, err := os.ReadFile(filepath.Join(dir, "message.sig"))
 	if err != nil {
 		t.Fatal(err)
 	}
