@@ -57,7 +57,7 @@ var house = []room{
 	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/ownership internal/escalation internal/intake"},
 	{"internal/engine/riverqueue", "onus internal/store internal/engine"},
 	{"internal/notify", "onus ledger internal/flow internal/planning internal/store internal/engine"},
-	{"internal/attribution", "onus ledger internal/flow/expr internal/flow internal/planning internal/store"},
+	{"internal/attribution", "onus ledger internal/flow/expr internal/flow internal/planning internal/store internal/ownership internal/escalation internal/intake internal/engine"},
 
 	{"internal/trail", "onus ledger internal/store internal/attribution"},
 	{"internal/export", "onus ledger internal/trail"},

@@ -85,7 +85,11 @@ var Types = map[Type]Meaning{
 	PlanMade: {
 		When: "the changes that an occasion warrants were worked out", Actor: "engine", Owner: "the workflow owner",
 		Object: "plan", Fields: "cause, inputs, workflow",
-		Notes: map[string]string{"digest": "the plan's digest"},
+		Notes: map[string]string{
+			"digest": "the plan's digest",
+			"seen":   "how many entries the ledger had in the look that it was planned on; without it, the plan was made on what stood right before it",
+			"at":     "when that look was",
+		},
 	},
 	BatchReleased: {
 		When: "a batch was measured and may begin", Actor: "engine, or the guard's owner", Owner: "the workflow owner",

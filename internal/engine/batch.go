@@ -62,7 +62,7 @@ func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, p 
 		}
 		b.Measure = b.Measure.Add(c.whole)
 		b.Systems = addMeasures(b.Systems, c.systems)
-		if err := e.commitPlans(ctx, wf, b, c.plans, owner, roster); err != nil {
+		if err := e.commitPlans(ctx, wf, b, c.plans, p.seen, owner, roster); err != nil {
 			return b, err
 		}
 		done += len(c.plans)
@@ -144,7 +144,7 @@ func (e *Engine) past(
 
 // commitPlans commits one chunk: plans, runs, the occasions' end and the
 // wake-ups together, or none of them.
-func (e *Engine) commitPlans(ctx context.Context, wf *flow.Workflow, b onus.Batch, chunk []planned, guardOwner string, roster Roster) error {
+func (e *Engine) commitPlans(ctx context.Context, wf *flow.Workflow, b onus.Batch, chunk []planned, seen look, guardOwner string, roster Roster) error {
 	return e.Store.Update(ctx, func(tx store.Tx) error {
 		at := fmt.Sprintf("%s@%d", wf.Name, b.Version)
 		if old, known, err := store.Batches.Lookup(ctx, tx, b.ID); err != nil {
@@ -175,7 +175,7 @@ func (e *Engine) commitPlans(ctx context.Context, wf *flow.Workflow, b onus.Batc
 		}
 		var ready []onus.RunID
 		for _, p := range chunk {
-			run, err := e.commitPlan(ctx, tx, at, b, p)
+			run, err := e.commitPlan(ctx, tx, at, b, p, seen)
 			if err != nil {
 				return err
 			}
@@ -211,7 +211,7 @@ func (e *Engine) openGuard(ctx context.Context, tx store.Tx, wf *flow.Workflow, 
 
 // commitPlan commits one plan and its run, and with its last plan the
 // occasion's end.
-func (e *Engine) commitPlan(ctx context.Context, tx store.Tx, at string, b onus.Batch, p planned) (onus.Run, error) {
+func (e *Engine) commitPlan(ctx context.Context, tx store.Tx, at string, b onus.Batch, p planned, seen look) (onus.Run, error) {
 	run := onus.Run{
 		ID: p.run(), State: onus.RunReady, Batch: b.ID, Occasion: p.plan.Occasion, Identity: p.plan.Identity, Workflow: p.plan.Workflow,
 		Version: p.plan.Version, Plan: p.plan.Digest, Changes: p.changes, Began: tx.Now(),
@@ -245,7 +245,7 @@ func (e *Engine) commitPlan(ctx context.Context, tx store.Tx, at string, b onus.
 	}
 	pe, err := store.Plans.PutBody(ctx, tx, ledger.Event{
 		Type: ledger.PlanMade, Actor: string(onus.Engine), Owner: owner, Cause: cause, Workflow: at,
-		Inputs: []string{string(p.plan.Facts), string(p.plan.Program)}, Notes: map[string]string{"digest": string(p.plan.Digest)},
+		Inputs: []string{string(p.plan.Facts), string(p.plan.Program)}, Notes: seen.notes(p.plan.Digest),
 	}, p.plan, p.body)
 	if err != nil {
 		return run, err

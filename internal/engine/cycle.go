@@ -115,6 +115,7 @@ type survey struct {
 	underWay bool                     // runs are going that nobody has to act on
 	lacking  map[string]lack          // by duty that nobody stands for
 	charge   inCharge
+	seen     look
 }
 
 type waiting struct {
@@ -175,9 +176,14 @@ func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
 		if out.underWay, err = underWay(ctx, r); err != nil {
 			return err
 		}
+		head, err := r.Head(ctx)
+		if err != nil {
+			return err
+		}
+		out.seen = look{size: head.Size, at: out.charge.At}
 		loads := map[onus.WorkflowName]*workload{}
 		for _, name := range slices.Sorted(maps.Keys(e.Program.Workflows)) {
-			w := &workload{wf: out.charge.program.Workflows[name], version: versions[name], unowned: out.charge.unanswered(e.Program, e.Program.Workflows[name])}
+			w := &workload{wf: out.charge.program.Workflows[name], version: versions[name], plans: pile{seen: out.seen}, expiries: pile{seen: out.seen}, unowned: out.charge.unanswered(e.Program, e.Program.Workflows[name])}
 			for _, st := range w.unowned {
 				w.lacking = append(w.lacking, duty(st))
 			}

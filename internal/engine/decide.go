@@ -226,7 +226,7 @@ func (d *ruling) onOccasion(ctx context.Context) error {
 		o.State, o.After = onus.Waiting, who.Attributes
 		d.says = "it is planned again, on the record as it is now, at the next cycle"
 	case Amend:
-		o = amended(o, d.order.With)
+		o = Amended(o, d.order.With)
 		o.State = onus.Waiting
 		d.says = "it is planned again at the next cycle, with what was put right"
 	case Refuse:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow"
@@ -19,9 +20,35 @@ type Roster interface {
 	flow.Roster
 }
 
+// A Moment is what one look at everything that is kept found: decisions of
+// that time are made on it, and can be made on it again.
+type Moment struct {
+	Program *flow.Program // with whoever stands for a duty in the place of whom it names
+
+	r      store.Reader
+	people onus.SourceName
+	charge inCharge
+}
+
+// Recall looks at what a reader shows, as of a time. The reader may show the
+// past: then the program and the roster must be those of that time.
+func Recall(ctx context.Context, r store.Reader, p *flow.Program, roster Roster, at time.Time) (*Moment, error) {
+	charge, err := inChargeOf(ctx, r, p, roster, at)
+	return &Moment{Program: charge.program, r: r, people: p.Organisation.People, charge: charge}, err
+}
+
+// Facts gathers everything that planning may look at for one occasion.
+func (m *Moment) Facts(ctx context.Context, o onus.Occasion) (planning.Facts, error) {
+	return gather(ctx, m.r, m.people, o, m.charge)
+}
+
 // facts gathers everything that planning may look at for one occasion, as it
 // stands in this snapshot.
 func (e *Engine) facts(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge) (planning.Facts, error) {
+	return gather(ctx, r, e.Program.Organisation.People, o, at)
+}
+
+func gather(ctx context.Context, r store.Reader, people onus.SourceName, o onus.Occasion, at inCharge) (planning.Facts, error) {
 	f := planning.Facts{Now: at.At, Occasion: o, People: at.roster}
 	var err error
 	if f.Identity, err = store.Identities.Get(ctx, r, string(o.Identity)); err != nil {
@@ -35,10 +62,10 @@ func (e *Engine) facts(ctx context.Context, r store.Reader, o onus.Occasion, at 
 	if f.Grants, err = store.Grants.Find(ctx, r, "identity", string(o.Identity)); err != nil {
 		return f, err
 	}
-	if f.Manager, f.Above, err = e.lineOf(ctx, r, f.Identity.Manager); err != nil {
+	if f.Manager, f.Above, err = lineOf(ctx, r, people, f.Identity.Manager); err != nil {
 		return f, err
 	}
-	if f.Sponsor, f.SponsorAbove, err = e.lineOf(ctx, r, f.Identity.Sponsor); err != nil {
+	if f.Sponsor, f.SponsorAbove, err = lineOf(ctx, r, people, f.Identity.Sponsor); err != nil {
 		return f, err
 	}
 	if duty, ok := at.Duty(ownership.SponsorID(f.Identity.ID)); ok {
@@ -71,27 +98,27 @@ func (e *Engine) facts(ctx context.Context, r store.Reader, o onus.Occasion, at 
 
 // MailOf gives the mail of an active person named by record key or mail.
 func (e *Engine) MailOf(ctx context.Context, r store.Reader, key string) (string, error) {
-	who, _, err := e.named(ctx, r, key)
+	who, _, err := named(ctx, r, e.Program.Organisation.People, key)
 	return who.Mail, err
 }
 
 // lineOf gives the mail of an active person named by record key or mail, and
 // that of their manager.
-func (e *Engine) lineOf(ctx context.Context, r store.Reader, key string) (mail, above string, err error) {
-	who, known, err := e.named(ctx, r, key)
+func lineOf(ctx context.Context, r store.Reader, people onus.SourceName, key string) (mail, above string, err error) {
+	who, known, err := named(ctx, r, people, key)
 	if err != nil || !known {
 		return "", "", err
 	}
-	boss, _, err := e.named(ctx, r, who.Manager)
+	boss, _, err := named(ctx, r, people, who.Manager)
 	return who.Mail, boss.Mail, err
 }
 
 // named gives the active person named by record key or mail.
-func (e *Engine) named(ctx context.Context, r store.Reader, key string) (onus.Identity, bool, error) {
+func named(ctx context.Context, r store.Reader, people onus.SourceName, key string) (onus.Identity, bool, error) {
 	if key == "" {
 		return onus.Identity{}, false, nil
 	}
-	for _, by := range []store.Key{{Name: "key", Value: store.RecordID(e.Program.Organisation.People, key)}, {Name: "mail", Value: key}} {
+	for _, by := range []store.Key{{Name: "key", Value: store.RecordID(people, key)}, {Name: "mail", Value: key}} {
 		found, err := store.Identities.Find(ctx, r, by.Name, by.Value)
 		if err != nil {
 			return onus.Identity{}, false, err
@@ -105,8 +132,8 @@ func (e *Engine) named(ctx context.Context, r store.Reader, key string) (onus.Id
 	return onus.Identity{}, false, nil
 }
 
-// amended lays what a person put right over the record of an occasion.
-func amended(o onus.Occasion, with map[string]string) onus.Occasion {
+// Amended lays what a person put right over the record of an occasion.
+func Amended(o onus.Occasion, with map[string]string) onus.Occasion {
 	after := maps.Clone(o.After)
 	if after == nil {
 		after = onus.Attributes{}

@@ -24,11 +24,15 @@ type inCharge struct {
 }
 
 func (e *Engine) inCharge(ctx context.Context, r store.Reader, roster Roster, at time.Time) (inCharge, error) {
-	facts, err := ownership.Load(ctx, r, e.Program, roster, at)
+	return inChargeOf(ctx, r, e.Program, roster, at)
+}
+
+func inChargeOf(ctx context.Context, r store.Reader, p *flow.Program, roster Roster, at time.Time) (inCharge, error) {
+	facts, err := ownership.Load(ctx, r, p, roster, at)
 	if err != nil {
 		return inCharge{}, err
 	}
-	return inCharge{Facts: facts, program: facts.In(e.Program), roster: roster}, nil
+	return inCharge{Facts: facts, program: facts.In(p), roster: roster}, nil
 }
 
 // unanswered lists the duties of a workflow that nobody stands for; none:

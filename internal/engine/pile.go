@@ -8,7 +8,9 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/planning"
@@ -38,11 +40,24 @@ type pile struct {
 	plans    []planned
 	measured planning.Meter
 	changes  int
+	seen     look // what its plans were made on
 
 	packed   []*packed      // full chunks
 	loose    []onus.Plan    // the rest
 	packing  sync.WaitGroup // of the last full chunk, beside the planning of the next
 	deflater *flate.Writer
+}
+
+// A look is one snapshot of everything: how many entries the ledger had, and
+// the time that it was. A plan is made on it again from the ledger alone.
+type look struct {
+	size int64
+	at   time.Time
+}
+
+// notes say it in the ledger.
+func (l look) notes(plan onus.Digest) map[string]string {
+	return map[string]string{"digest": string(plan), "seen": strconv.FormatInt(l.size, 10), "at": l.at.UTC().Format(time.RFC3339Nano)}
 }
 
 // A chunk is what of a batch is committed together.

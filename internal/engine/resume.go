@@ -200,7 +200,7 @@ func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
 	}
 	o.After = who.Attributes
 	if d.order.Act == Amend {
-		o = amended(o, d.order.With)
+		o = Amended(o, d.order.With)
 	}
 	at, err := d.e.inCharge(ctx, d.tx, d.roster, d.tx.Now())
 	if err != nil {

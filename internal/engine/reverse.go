@@ -341,7 +341,7 @@ func (s *survey) load(u undo) *workload {
 			return w
 		}
 	}
-	w := &workload{wf: u.wf, version: u.version}
+	w := &workload{wf: u.wf, version: u.version, plans: pile{seen: s.seen}}
 	s.batches = append(s.batches, w)
 	return w
 }

@@ -47,27 +47,32 @@ func newRoster() *Roster {
 }
 
 // LoadRoster makes the roster of the identities on file.
-func LoadRoster(ctx context.Context, prog *flow.Program, s store.Store) (*Roster, error) {
-	var r *Roster
-	err := s.View(ctx, func(reader store.Reader) error {
-		r = newRoster()
-		for row, err := range reader.Find(ctx, store.Query{Kind: store.Identities.Name}) {
-			if err != nil {
-				return err
-			}
-			var i onus.Identity
-			if err := json.Unmarshal(row.Body, &i); err != nil {
-				return errors.New("identity " + row.ID + " cannot be read: verify the state")
-			}
-			who := ""
-			if src := prog.Sources[i.Source]; src != nil {
-				who = src.Schema.Roles.Person
-			}
-			r.add(&i, who)
-		}
-		return nil
+func LoadRoster(ctx context.Context, prog *flow.Program, s store.Store) (r *Roster, err error) {
+	err = s.View(ctx, func(reader store.Reader) error {
+		r, err = RosterOf(ctx, prog, reader)
+		return err
 	})
 	return r, err
+}
+
+// RosterOf makes the roster of the identities that a reader shows.
+func RosterOf(ctx context.Context, prog *flow.Program, reader store.Reader) (*Roster, error) {
+	r := newRoster()
+	for row, err := range reader.Find(ctx, store.Query{Kind: store.Identities.Name}) {
+		if err != nil {
+			return nil, err
+		}
+		var i onus.Identity
+		if err := json.Unmarshal(row.Body, &i); err != nil {
+			return nil, errors.New("identity " + row.ID + " cannot be read: verify the state")
+		}
+		who := ""
+		if src := prog.Sources[i.Source]; src != nil {
+			who = src.Schema.Roles.Person
+		}
+		r.add(&i, who)
+	}
+	return r, nil
 }
 
 // RosterFromRows makes the roster that a source's rows would give, for

@@ -193,6 +193,15 @@ func (b *Books) ExplainChange(ctx context.Context, id string) (x attribution.Exp
 	return x, err
 }
 
+// Replay makes the decision of a run again, from the ledger alone.
+func (b *Books) Replay(ctx context.Context, run string, w attribution.WhatIf) (rep attribution.Replay, err error) {
+	err = b.store.View(ctx, func(r store.Reader) error {
+		rep, err = attribution.NewPast(r).Replay(ctx, run, w)
+		return err
+	})
+	return rep, err
+}
+
 // A Verification says whether what is kept is what it should be.
 type Verification struct {
 	Good bool   `json:"good"`

@@ -1,0 +1,344 @@
+package attribution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/engine"
+	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/planning"
+	"github.com/onus-id/onus/internal/store"
+)
+
+// A decision is one plan that was made and carried out by a run, with
+// everything that it was made on.
+type decision struct {
+	run     onus.Run
+	plan    onus.Plan
+	made    entry // plan.made
+	created entry // run.created
+	size    int64 // of the ledger that it was made on
+	moment  *engine.Moment
+	facts   planning.Facts
+	known   bool // an occasion is on record; else the end of a warrant's time made it
+	amended map[string]string
+	amends  entry // the decision of whoever amended; zero: nobody did
+}
+
+// decisionOf finds how a run came about, and gathers what was looked at.
+func (p *Past) decisionOf(ctx context.Context, run onus.Run) (d decision, err error) {
+	d.run = run
+	events, err := p.about(ctx, store.Runs.Name, string(run.ID))
+	if err != nil {
+		return d, err
+	}
+	if len(events) == 0 {
+		return d, onus.Errorf(onus.NotFound, "onus log --kind run shows the runs there were", "there is no run %s", run.ID)
+	}
+	d.created = events[0]
+	if d.made, err = p.event(ctx, d.created.Cause); err != nil {
+		return d, err
+	}
+	plan, there, err := bodyOf[onus.Plan](d.made)
+	if err != nil {
+		return d, err
+	}
+	if !there {
+		return d, missing("the plan that entry %d recorded was erased", d.made.index)
+	}
+	d.plan = plan
+	size, at := look(d.made)
+	d.size = size
+	if d.moment, err = p.moment(ctx, size, at, plan.Program); err != nil {
+		return d, err
+	}
+	o, known, err := store.Occasions.Lookup(ctx, p.history.At(size), run.Occasion)
+	if err != nil {
+		return d, err
+	}
+	d.known = known
+	if !known {
+		o = onus.Occasion{ID: run.Occasion, Kind: onus.DateArrived, Identity: run.Identity}
+		if wf := d.moment.Program.Workflows[run.Workflow]; wf != nil {
+			o.Source = wf.Source
+		}
+	}
+	if err := p.reordered(ctx, &d, &o); err != nil {
+		return d, err
+	}
+	d.facts, err = d.moment.Facts(ctx, o)
+	if d.made.Notes["was"] != "" { // planned again by a person's decision: what its own approvals exempted is no other fact
+		d.facts.Exempt = slices.DeleteFunc(d.facts.Exempt, func(x onus.Exemption) bool { return x.Run != "" && x.Run == d.again(ctx, p) })
+	}
+	return d, err
+}
+
+// reordered lays over an occasion what a person's decision put right, where
+// the plan was made again by one.
+func (p *Past) reordered(ctx context.Context, d *decision, o *onus.Occasion) error {
+	cause, err := p.event(ctx, d.made.Cause)
+	if err != nil {
+		return err
+	}
+	if cause.Object.Kind != store.Exceptions.Name {
+		return p.amendedBefore(ctx, d, *o)
+	}
+	x, there, err := bodyOf[onus.Exception](cause)
+	if err != nil {
+		return err
+	}
+	if !there || x.Decided == nil {
+		return missing("the decision that entry %d recorded was erased", cause.index)
+	}
+	who, err := store.Identities.Get(ctx, p.history.At(d.size), string(o.Identity))
+	if err != nil {
+		return err
+	}
+	if d.known {
+		o.After = who.Attributes
+	}
+	if x.Decided.Act == engine.Amend {
+		d.amended, d.amends = x.Decided.With, cause
+		*o = engine.Amended(*o, x.Decided.With)
+	}
+	return nil
+}
+
+// amendedBefore notes what a person put right in an occasion before it was
+// planned at all: it stands in the occasion already.
+func (p *Past) amendedBefore(ctx context.Context, d *decision, o onus.Occasion) error {
+	if !d.known {
+		return nil
+	}
+	about, err := store.Exceptions.Find(ctx, p.history.At(d.size), "occasion", o.ID)
+	if err != nil {
+		return err
+	}
+	for _, x := range about {
+		if x.State != onus.ExceptionAmended || x.Run != "" {
+			continue
+		}
+		row, _, err := p.history.At(d.size).Get(ctx, store.Exceptions.Name, x.ID)
+		if err != nil {
+			return err
+		}
+		d.amended = x.Decided.With
+		if d.amends, err = p.event(ctx, row.Event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// again gives the run in whose place this one came.
+func (d *decision) again(ctx context.Context, p *Past) onus.RunID {
+	cause, err := p.event(ctx, d.made.Cause)
+	if err != nil {
+		return ""
+	}
+	x, _, err := bodyOf[onus.Exception](cause)
+	if err != nil {
+		return ""
+	}
+	return x.Run
+}
+
+// What else could have been so.
+type whatIf struct {
+	record   map[string]string // attributes of the record, as they should have been; "": absent
+	absent   bool              // the occasion would not have arisen
+	workflow map[onus.WorkflowName]int
+	without  map[string]bool // IDs of exceptions and approvals whose decision was not made
+	match    map[string]onus.IdentityID
+}
+
+// replayed makes the plan again, under what else could have been so. A plan
+// that does not come about is empty, and the sentence says why.
+func (p *Past) replayed(ctx context.Context, d decision, w whatIf) (onus.Plan, string, error) {
+	none := onus.Plan{Identity: d.plan.Identity, Occasion: d.plan.Occasion, Workflow: d.plan.Workflow, Version: d.plan.Version}
+	m, version, f := d.moment, d.plan.Version, d.facts
+	if to, asked := w.workflow[d.plan.Workflow]; asked {
+		digest, err := p.programAt(ctx, d.plan.Workflow, to)
+		if err != nil {
+			return none, "", err
+		}
+		if m, err = p.moment(ctx, d.size, f.Now, digest); err != nil {
+			return none, "", err
+		}
+		version = to
+	}
+	wf := m.Program.Workflows[d.plan.Workflow]
+	if wf == nil {
+		return none, fmt.Sprintf("workflow %s is not in those definitions", d.plan.Workflow), nil
+	}
+	if len(w.match) > 0 {
+		rematch(&f, w.match)
+	}
+	if d.amends.ID != "" && w.without[d.amends.Object.ID] {
+		after := onus.Attributes{}
+		for k, v := range f.Occasion.After {
+			after[k] = v
+		}
+		for k := range d.amended {
+			delete(after, k)
+			if v := f.Identity.Attributes[k]; v != "" {
+				after[k] = v
+			}
+		}
+		f.Occasion.After = after
+	}
+	if len(w.record) > 0 {
+		if says := corrected(&f, m.Program, w.record); says != "" {
+			return none, says, nil
+		}
+	}
+	if w.absent {
+		return none, "the occasion does not arise", nil
+	}
+	if d.facts.Occasion.Kind == onus.Reversing {
+		return none, "", missing("a reversal's plan also rests on what the systems' connectors can undo, which the ledger does not record")
+	}
+	if !d.known {
+		return planning.Expire(m.Program, wf, version, f), "", nil
+	}
+	wants, err := planning.Wants(wf, f)
+	if err != nil {
+		return none, fmt.Sprintf("workflow %s stops: %v", wf.Name, err), nil
+	}
+	if !wants {
+		return none, fmt.Sprintf("workflow %s is not for that occasion", wf.Name), nil
+	}
+	plan, refusal := planning.Plan(m.Program, wf, version, f)
+	if refusal != nil {
+		return none, "it stops as an exception: " + refusal.Message, nil
+	}
+	return plan, "", nil
+}
+
+func (p *Past) programAt(ctx context.Context, name onus.WorkflowName, version int) (onus.Digest, error) {
+	all, err := p.workflow(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	for _, v := range all {
+		if v.Version == version {
+			return v.Program, nil
+		}
+	}
+	return "", onus.Errorf(onus.NotFound, fmt.Sprintf("%s has %d versions", name, len(all)), "workflow %s never had a version %d", name, version)
+}
+
+// rematch gives accounts to other identities, with the grants on them.
+func rematch(f *planning.Facts, to map[string]onus.IdentityID) {
+	elsewhere := func(system onus.SystemName, ref onus.AccountRef) bool {
+		id, asked := to[store.AccountID(system, ref)]
+		return asked && id != f.Identity.ID
+	}
+	f.Accounts = slices.DeleteFunc(slices.Clone(f.Accounts), func(a onus.Account) bool { return elsewhere(a.System, a.Ref) })
+	f.Grants = slices.DeleteFunc(slices.Clone(f.Grants), func(g onus.Grant) bool { return elsewhere(g.System, g.Account) })
+}
+
+// corrected puts the record right in an occasion and in the identity, and
+// works out anew what sort of occasion it is. It says why none arises, if so.
+func corrected(f *planning.Facts, p *flow.Program, record map[string]string) string {
+	after, own := onus.Attributes{}, onus.Attributes{}
+	for k, v := range f.Occasion.After {
+		after[k] = v
+	}
+	for k, v := range f.Identity.Attributes {
+		own[k] = v
+	}
+	for k, v := range record {
+		if v == "" {
+			delete(after, k)
+			delete(own, k)
+		} else {
+			after[k], own[k] = v, v
+		}
+	}
+	if len(f.Occasion.After) > 0 {
+		f.Occasion.After = after
+	}
+	f.Identity.Attributes = own
+	src := p.Sources[f.Occasion.Source]
+	if src == nil {
+		return ""
+	}
+	roles := src.Schema.Roles
+	f.Identity.Login, f.Identity.Mail = own[roles.Login], own[roles.Mail]
+	switch f.Occasion.Kind {
+	case onus.Moved, onus.Changed:
+		var fields []string
+		moved := false
+		for _, a := range src.Schema.Attributes {
+			if f.Occasion.Before[a.Name] != after[a.Name] {
+				fields = append(fields, a.Name)
+				moved = moved || slices.Contains(src.Schema.Moves, a.Name)
+			}
+		}
+		if len(fields) == 0 {
+			return "the record would not have changed, so no occasion arises"
+		}
+		slices.Sort(fields)
+		f.Occasion.Fields, f.Occasion.Kind = fields, onus.Changed
+		if moved {
+			f.Occasion.Kind = onus.Moved
+		}
+	case onus.Departed:
+		if stays(f, p, roles, own, record) {
+			return "the record would not have said that they left, so no occasion arises"
+		}
+	case onus.Joined, onus.Returned, onus.DateArrived, onus.Reversing, onus.Requested:
+	}
+	return ""
+}
+
+// stays says whether a corrected record takes somebody's leaving back.
+func stays(f *planning.Facts, p *flow.Program, roles flow.Roles, own onus.Attributes, record map[string]string) bool {
+	_, ends := record[roles.End]
+	_, status := record[roles.Status]
+	if roles.End == "" {
+		ends = false
+	}
+	if roles.Status == "" {
+		status = false
+	}
+	if !ends && !status {
+		return false
+	}
+	today := f.Now.UTC()
+	if p.Organisation.Zone != nil {
+		today = f.Now.In(p.Organisation.Zone)
+	}
+	end := own[roles.End]
+	over := roles.End != "" && end != "" && end < today.Format("2006-01-02")
+	gone := roles.Status != "" && slices.Contains(roles.Gone, own[roles.Status])
+	return !over && !gone
+}
+
+// notThere gives what is missing for a replay, where that is what an error
+// says.
+func notThere(err error) (string, bool) {
+	var lacks *missingError
+	var erased *store.ErasedError
+	switch {
+	case errors.As(err, &lacks):
+		return lacks.says, true
+	case errors.As(err, &erased):
+		return erased.Error(), true
+	}
+	return "", false
+}
+
+// lines gives the changes of a plan in words.
+func lines(p onus.Plan) []string {
+	all := make([]string, len(p.Changes))
+	for i, c := range p.Changes {
+		all[i] = strings.TrimSpace(planning.Describe(c))
+	}
+	return all
+}
