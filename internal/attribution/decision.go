@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -180,9 +181,7 @@ func (p *Past) replayed(ctx context.Context, d decision, w whatIf) (onus.Plan, s
 	}
 	if d.amends.ID != "" && w.without[d.amends.Object.ID] {
 		after := onus.Attributes{}
-		for k, v := range f.Occasion.After {
-			after[k] = v
-		}
+		maps.Copy(after, f.Occasion.After)
 		for k := range d.amended {
 			delete(after, k)
 			if v := f.Identity.Attributes[k]; v != "" {
@@ -246,12 +245,8 @@ func rematch(f *planning.Facts, to map[string]onus.IdentityID) {
 // works out anew what sort of occasion it is. It says why none arises, if so.
 func corrected(f *planning.Facts, p *flow.Program, record map[string]string) string {
 	after, own := onus.Attributes{}, onus.Attributes{}
-	for k, v := range f.Occasion.After {
-		after[k] = v
-	}
-	for k, v := range f.Identity.Attributes {
-		own[k] = v
-	}
+	maps.Copy(after, f.Occasion.After)
+	maps.Copy(own, f.Identity.Attributes)
 	for k, v := range record {
 		if v == "" {
 			delete(after, k)
