@@ -51,10 +51,11 @@ var house = []room{
 	{"internal/ownership", "onus ledger internal/flow internal/store"},
 	{"internal/ownership/ownershiptest", "onus internal/flow internal/store internal/ownership"},
 
+	{"internal/health", "onus internal/rota"},
 	{"internal/escalation", "onus internal/rota internal/flow internal/store internal/ownership"},
 	{"internal/telemetry", ""},
 	{"internal/intake", "onus ledger source internal/flow/expr internal/flow internal/store internal/escalation"},
-	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/ownership internal/escalation internal/intake"},
+	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/ownership internal/health internal/escalation internal/intake"},
 	{"internal/engine/riverqueue", "onus internal/store internal/engine"},
 	{"internal/notify", "onus ledger internal/flow internal/planning internal/store internal/engine"},
 	{"internal/attribution", "onus ledger internal/flow/expr internal/flow internal/planning internal/store internal/ownership internal/escalation internal/intake internal/engine"},
@@ -87,7 +88,7 @@ var house = []room{
 		"internal/store/sqlstore " +
 		"internal/store/sqlite " +
 		"internal/store/postgres " +
-		"internal/escalation internal/ownership " +
+		"internal/health internal/escalation internal/ownership " +
 		"internal/intake " +
 		"internal/engine " +
 		"internal/engine/riverqueue " +
@@ -114,7 +115,7 @@ var house = []room{
 	{"internal/bench", "onus connector"},
 
 	{"internal/cli", "onus ledger internal/flow internal/flow/schema internal/flow/starter internal/planning internal/flowtest " +
-		"internal/escalation internal/engine internal/ownership internal/attribution internal/trail internal/authority internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
+		"internal/health internal/escalation internal/engine internal/ownership internal/attribution internal/trail internal/authority internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
 	{"cmd/onus", "internal/cli"},
 	{"cmd/onus-verify", "ledger"},
 }
@@ -150,7 +151,7 @@ const everything = "*"
 var (
 	// The pure rooms know no clock, no network and no database; nor does
 	// anything that they reach. (forbidigo watches time.Now.)
-	pure         = []string{"internal/flow", "internal/flow/expr", "internal/planning", "internal/reconcile", "internal/authority", "internal/rota"}
+	pure         = []string{"internal/flow", "internal/flow/expr", "internal/planning", "internal/reconcile", "internal/authority", "internal/rota", "internal/health"}
 	impure       = []string{"net", "net/http", "database/sql", "os", "os/exec", "os/user"}
 	doors        = []string{"internal/cli", "internal/httpapi", "internal/console"}
 	behindDoors  = "internal/store" // and below

@@ -81,7 +81,7 @@ it shows, and can say for every grant why it exists and who answers for it.`,
 	root.AddCommand(e.initCmd(), e.checkCmd(), e.testCmd(), e.planCmd(), e.runCmd(), e.serveCmd(),
 		e.exceptionsCmd(), e.explainCmd(), e.replayCmd(), e.verifyCmd(), e.demoCmd(), e.logCmd(), e.eraseCmd(),
 		e.reverseCmd(), e.ledgerCmd(), e.signerCmd(), e.witnessCmd(),
-		e.ownersCmd(), e.approvalsCmd(), e.approveCmd(), e.denyCmd(), e.adminCmd(),
+		e.ownersCmd(), e.healthCmd(), e.approvalsCmd(), e.approveCmd(), e.denyCmd(), e.adminCmd(),
 		e.requestCmd(), e.requestsCmd(), e.separationsCmd(), e.canCmd(), e.notifyCmd())
 	return root
 }

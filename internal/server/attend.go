@@ -2,9 +2,11 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/escalation"
+	"github.com/onus-id/onus/internal/health"
 )
 
 // Attend carries out what somebody does about an exception short of deciding
@@ -23,4 +25,9 @@ func (s *Server) Attend(ctx context.Context, id string, a escalation.Act) (onus.
 // PractiseRoute pages the route of a workflow's exceptions for practice.
 func (s *Server) PractiseRoute(ctx context.Context, workflow onus.WorkflowName, category onus.Category, by onus.Actor, person string) (onus.Exception, error) {
 	return s.Engine.Practise(ctx, workflow, category, by, person)
+}
+
+// Health says how the exception path did for so long, and does now.
+func (s *Server) Health(ctx context.Context, over time.Duration) (health.Report, error) {
+	return s.Engine.Health(ctx, over)
 }

@@ -36,6 +36,9 @@ func (s *Server) Cycle(ctx context.Context) (Report, error) {
 	if err := s.Engine.ClimbOverdue(ctx); err != nil {
 		return rep, err
 	}
+	if err := s.Engine.WatchPath(ctx); err != nil {
+		return rep, err
+	}
 	rep.Planned, err = s.Engine.PlanAll(ctx, roster)
 	return rep, err
 }
