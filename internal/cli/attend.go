@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,7 +124,7 @@ and that ends it. How long it took is counted in 'onus health'.`,
 			if err := server.Kept(at.data); err != nil {
 				return err
 			}
-			if category != "default" && !known(onus.Category(category)) {
+			if category != "default" && !slices.Contains(onus.Categories, onus.Category(category)) {
 				return onus.Errorf(onus.Invalid, "it is one of "+categories(), "unknown category of exception %s", category)
 			}
 			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
@@ -145,15 +146,6 @@ and that ends it. How long it took is counted in 'onus health'.`,
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&category, "category", "default", "whose route is paged, such as unconfirmed")
 	return cmd
-}
-
-func known(c onus.Category) bool {
-	for _, k := range onus.Categories {
-		if k == c {
-			return true
-		}
-	}
-	return false
 }
 
 func categories() string {

@@ -22,6 +22,7 @@ func (w *world) attend(x onus.Exception, a escalation.Act) (onus.Exception, erro
 // Two take it at once: one has it, the other is told.
 func TestTwoPeopleTakeAnExceptionAtOnce(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func(*testing.T) *world) {
+		t.Helper()
 		w := fresh(t)
 		w.dir.Fail(connectortest.OpApply, 1, connectortest.Fails(connector.Denied))
 		w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})
@@ -46,16 +47,17 @@ func TestTwoPeopleTakeAnExceptionAtOnce(t *testing.T) {
 
 func TestWhatIsAcknowledgedClimbsWhenItIsNotEnded(t *testing.T) {
 	w, x := stopped(t)
-	got, err := w.attend(x, escalation.Act{Act: escalation.Acknowledge, Person: ingrid})
+	_, err := w.attend(x, escalation.Act{Act: escalation.Acknowledge, Person: ingrid})
 	w.must(err)
 	w.later(59 * time.Minute) // four times a quarter of an hour
 	w.work()
-	if got = w.theException(onus.DeniedBySystem); got.Assignee != ingrid {
+	if got := w.theException(onus.DeniedBySystem); got.Assignee != ingrid {
 		t.Errorf("it climbed to %s before its time", got.Assignee)
 	}
 	w.later(time.Minute)
 	w.work()
-	if got = w.theException(onus.DeniedBySystem); got.Assignee != omar || !got.Acknowledged.IsZero() {
+	got := w.theException(onus.DeniedBySystem)
+	if got.Assignee != omar || !got.Acknowledged.IsZero() {
 		t.Errorf("it waits for %s", got.Assignee)
 	}
 	w.decide(engine.LookAgain, got, nil)

@@ -146,7 +146,7 @@ func TestItClimbsToEverybodyInTurn(t *testing.T) {
 	c := &escalation.Clock{Now: monday, People: p, Heads: []string{"eve", "fay"}}
 	x, err := c.Open(onus.Exception{Route: onus.Route{To: "rota:hole", Then: []string{"rota:iam", "cem", "ana"}, Within: time.Hour}})
 	x = must(t, x, err)
-	var asked []string
+	asked := make([]string, 0, 6)
 	for range 6 {
 		asked = append(asked, x.Assignee)
 		c.Now = x.Deadline

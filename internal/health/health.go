@@ -153,7 +153,7 @@ func workflows(f Facts) []Workflow {
 			t.setOut[occasion], t.excepted[occasion] = true, true
 		}
 	}
-	var list []Workflow
+	list := make([]Workflow, 0, len(all))
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t := all[name]
 		list = append(list, Workflow{
@@ -177,7 +177,7 @@ func acknowledged(x onus.Exception) (time.Duration, bool) {
 }
 
 func causes(count map[Cause]int) []Cause {
-	var list []Cause
+	list := make([]Cause, 0, len(count))
 	for c, n := range count {
 		c.Count = n
 		list = append(list, c)

@@ -65,7 +65,7 @@ func TestTheShareOfWhatEndsInAnException(t *testing.T) {
 }
 
 func answers(person string, of onus.IdentityID, n int, first time.Time, apart, after time.Duration) []onus.Approval {
-	var all []onus.Approval
+	all := make([]onus.Approval, 0, n)
 	for i := range n {
 		all = append(all, onus.Approval{Workflow: "joiner", Identity: of, Occasion: fmt.Sprint(of, i), Answers: []onus.Answer{
 			{Person: person, Yes: true, At: first.Add(time.Duration(i) * apart), After: after},

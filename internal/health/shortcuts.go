@@ -93,7 +93,7 @@ func shortcuts(f Facts, workflows []Workflow) []Person {
 			s.Overridden += one(x.State == onus.ExceptionOverridden)
 		}
 	}
-	var list []Person
+	list := make([]Person, 0, len(people))
 	for _, mail := range slices.Sorted(maps.Keys(people)) {
 		list = append(list, Person{mail, *people[mail]})
 	}

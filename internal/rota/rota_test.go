@@ -11,20 +11,20 @@ import (
 	"github.com/onus-id/onus/internal/rota"
 )
 
-func zone(t testing.TB, name string) *time.Location {
-	t.Helper()
+func zone(tb testing.TB, name string) *time.Location {
+	tb.Helper()
 	z, err := time.LoadLocation(name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return z
 }
 
-func at(t testing.TB, text string) time.Time {
-	t.Helper()
+func at(tb testing.TB, text string) time.Time {
+	tb.Helper()
 	when, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return when
 }
@@ -52,11 +52,11 @@ DTEND;TZID=Europe/Berlin:20260316T090000
 RRULE:FREQ=WEEKLY;INTERVAL=2
 SUMMARY:mara@acme.example`
 
-func read(t testing.TB, text string) *rota.Rota {
-	t.Helper()
+func read(tb testing.TB, text string) *rota.Rota {
+	tb.Helper()
 	shifts, faults := rota.ReadICalendar(text, time.UTC)
 	if len(faults) > 0 {
-		t.Fatalf("faults: %v", faults)
+		tb.Fatalf("faults: %v", faults)
 	}
 	return &rota.Rota{Name: "iam", Shifts: shifts}
 }
@@ -135,7 +135,7 @@ DTEND;VALUE=DATE:20260303
 RRULE:FREQ=WEEKLY;BYDAY=MO,TU;UNTIL=20260310
 EXDATE;VALUE=DATE:20260303
 SUMMARY:lee@acme.example`))
-	var days []string
+	days := make([]string, 0, 3)
 	for _, s := range r.Within(at(t, "2026-01-01T00:00:00Z"), at(t, "2027-01-01T00:00:00Z")) {
 		days = append(days, s.From.Format(time.DateOnly))
 	}
@@ -179,7 +179,7 @@ func TestACalendarInCSV(t *testing.T) {
 	if len(shifts) != 1 || shifts[0].Line != 3 || !shifts[0].From.Equal(at(t, "2026-03-02T08:00:00Z")) {
 		t.Errorf("shifts: %v", shifts)
 	}
-	var lines []int
+	lines := make([]int, 0, len(faults))
 	for _, f := range faults {
 		lines = append(lines, f.Line)
 	}
