@@ -50,6 +50,8 @@ var house = []room{
 
 	{"internal/ownership", "onus ledger internal/flow internal/store"},
 	{"internal/ownership/ownershiptest", "onus internal/flow internal/store internal/ownership"},
+	{"internal/versions", "onus ledger internal/flow/expr internal/flow internal/planning internal/authority internal/store internal/ownership"},
+	{"internal/versions/versionstest", "onus internal/flow internal/store internal/versions"},
 
 	{"internal/health", "onus internal/rota"},
 	{"internal/escalation", "onus internal/rota internal/flow internal/store internal/ownership"},
@@ -89,6 +91,7 @@ var house = []room{
 		"internal/store/sqlite " +
 		"internal/store/postgres " +
 		"internal/health internal/escalation internal/ownership " +
+		"internal/versions " +
 		"internal/intake " +
 		"internal/engine " +
 		"internal/engine/riverqueue " +
@@ -104,6 +107,7 @@ var house = []room{
 		"internal/witness " +
 		"internal/publish "},
 
+	{"internal/server/servertest", "onus internal/flow internal/server"},
 	{"internal/httpapi", "onus ledger internal/durable internal/telemetry internal/flow internal/engine internal/attribution internal/trail internal/authority internal/server"},
 
 	{"internal/rig", ""},
@@ -123,7 +127,7 @@ var house = []room{
 // What test files may import: everything that the package under test reaches,
 // the rooms that are made for tests, what stands here, and what these reach.
 var (
-	testRooms = "connector/connectortest internal/store/storetest internal/ownership/ownershiptest internal/flowtest internal/rig " +
+	testRooms = "connector/connectortest internal/store/storetest internal/ownership/ownershiptest internal/versions/versionstest internal/server/servertest internal/flowtest internal/rig " +
 		"internal/demo/company internal/demo/scimdir internal/demo/ledgerapp"
 	testsMayAlso = map[string]string{
 		"internal/engine":            "internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv",

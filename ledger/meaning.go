@@ -5,12 +5,31 @@ package ledger
 // Types lists every type of event. A store refuses an event of any other.
 var Types = map[Type]Meaning{
 	DefinitionsPinned: {
-		When: "the files of a program are kept, before anything is decided by them", Actor: "whoever ran or published it", Owner: "the workflow owners named in it",
+		When: "the files of a program are kept, before anything is decided by them", Actor: "whoever proposed it", Owner: "whoever proposed it",
 		Object: "definitions",
 	},
 	WorkflowPinned: {
-		When: "a version of a workflow is bound to the definitions it came with", Actor: "whoever ran or published it", Owner: "the workflow owner",
+		When: "a workflow that is new, or not as it was, goes live with a version of the definitions", Actor: "whoever published it", Owner: "the workflow owner",
 		Object: "workflow", Fields: "cause, inputs, workflow",
+	},
+
+	VersionProposed: {
+		When: "somebody proposed a version of the definitions, or what it would do was worked out anew", Actor: "whoever proposed it, or looked again", Owner: "its first author",
+		Object: "version", Fields: "cause, inputs",
+		Notes: map[string]string{"shown": "the digest of all that is different under it", "base": "the version that was live then", "again": "the former version that it is"},
+	},
+	VersionPublished: {
+		When: "somebody else than its authors said yes to a version: it is live, and nothing else is", Actor: "the person who said yes", Owner: "the person who said yes",
+		Object: "version", Fields: "cause, inputs, rule",
+		Notes: map[string]string{"number": "its number in the order of going live", "shown": "the digest of what was said yes to"},
+	},
+	VersionRefused: {
+		When: "a person said no to a version, or an author took it back", Actor: "the person who said no", Owner: "the person who said no",
+		Object: "version", Fields: "cause, rule",
+	},
+	VersionSuperseded: {
+		When: "another version went live in the place of this one", Actor: "the person who said yes to the other", Owner: "the person who said yes to the other",
+		Object: "version", Fields: "cause",
 	},
 
 	ReadTaken: {

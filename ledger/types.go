@@ -15,6 +15,11 @@ const (
 	DefinitionsPinned Type = "definitions.pinned"
 	WorkflowPinned    Type = "workflow.pinned"
 
+	VersionProposed   Type = "version.proposed"
+	VersionPublished  Type = "version.published"
+	VersionRefused    Type = "version.refused"
+	VersionSuperseded Type = "version.superseded"
+
 	ReadTaken  Type = "read.taken"
 	ReadHeld   Type = "read.held"
 	RecordSeen Type = "record.seen"

@@ -67,6 +67,7 @@ func TestManual(t *testing.T) {
 			"normalise": normalise,
 			"keep":      keep,
 			"edit":      edit,
+			"publish":   publish,
 			"sql":       runSQL,
 			"until":     until,
 			"scimd":     scimd,
@@ -134,7 +135,7 @@ func normalise(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 var (
-	ids      = regexp.MustCompile(`\b(exc|run|idn|bat|occ|read|evt|rev|apr)_[0-9a-z]{16,26}\b`)
+	ids      = regexp.MustCompile(`\b(exc|run|idn|bat|occ|read|evt|rev|apr|ver)_[0-9a-z]{16,26}\b`)
 	moments  = regexp.MustCompile(`\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?`)
 	days     = regexp.MustCompile(`\b20\d\d-\d\d-\d\d\b`)
 	hashes   = regexp.MustCompile(`\b[0-9a-f]*[0-9][0-9a-f]*\b`)
@@ -185,6 +186,22 @@ func keep(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Setenv(args[0], found[1])
 }
+
+// publish DIR [FLAG…]: two of the people whose keys 'onus init' made publish a
+// folder: one proposes it, and another says yes. Script publish.txtar shows
+// how that goes.
+func publish(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: publish DIR [FLAG…]")
+	}
+	dir, flags := args[0], args[1:]
+	key := func(name string) string { return filepath.Join(dir, "practice-keys", name) }
+	ts.Check(ts.Exec("onus", append([]string{"publish", "-q", dir, "--sign", key("noor")}, flags...)...))
+	id := versionID.FindString(ts.ReadFile("stdout"))
+	ts.Check(ts.Exec("onus", append([]string{"versions", "approve", "-q", id, "--dir", dir, "--sign", key("helen")}, flags...)...))
+}
+
+var versionID = regexp.MustCompile(`ver_[0-9a-z]+`)
 
 // edit FILE OLD NEW: OLD, which stands in FILE once, becomes NEW.
 func edit(ts *testscript.TestScript, _ bool, args []string) {

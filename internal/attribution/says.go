@@ -91,6 +91,12 @@ func Says(ev ledger.Event, body []byte) string {
 			}
 			return fmt.Sprintf("%s key %s of %s is %s", v.Kind, v.Fingerprint, v.Person, counts)
 		})
+	case store.Versions.Name:
+		return in(body, version)
+	case store.WorkflowVersions.Name:
+		return in(body, func(v store.WorkflowVersion) string {
+			return fmt.Sprintf("workflow %s is at version %d, of definitions %s", v.Name, v.Version, v.Program.Short())
+		})
 	case store.Erasures.Name:
 		return in(body, func(v store.Erasure) string {
 			return fmt.Sprintf("erasure of %s is %s: %s", v.Subject, v.State, v.Reason)
@@ -98,6 +104,26 @@ func Says(ev ledger.Event, body []byte) string {
 	default:
 		return ev.Object.Kind + " " + ev.Object.ID
 	}
+}
+
+// version says how a version of the definitions stands, and who brought and
+// decided it.
+func version(v onus.Version) string {
+	by := make([]string, len(v.Authors))
+	for i, a := range v.Authors {
+		by[i] = a.Name
+	}
+	says := fmt.Sprintf("version %s of the definitions (%s), proposed by %s, is %s", v.ID, v.Program.Short(), strings.Join(by, " and "), v.State)
+	switch v.State {
+	case onus.VersionProposed:
+		says += ": " + strings.Join(v.Effect, "; ")
+	case onus.VersionLive:
+		says += fmt.Sprintf(" as number %d by the yes of %s", v.Number, v.Person)
+	case onus.VersionRefused:
+		says += fmt.Sprintf(": %s said no (%s)", v.Person, v.Why)
+	case onus.VersionSuperseded:
+	}
+	return says
 }
 
 // approval says how a request for approval stands, and who answered it.

@@ -16,6 +16,7 @@ import (
 	"github.com/onus-id/onus/internal/intake"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/internal/store/sqlite"
+	"github.com/onus-id/onus/internal/versions/versionstest"
 	"github.com/onus-id/onus/ledger"
 	"github.com/onus-id/onus/source"
 )
@@ -165,7 +166,7 @@ func (w *world) day(rows ...string) {
 
 func (w *world) cycle() {
 	w.Helper()
-	w.must(w.eng.Pin(w.Context(), "os:test"))
+	versionstest.Publish(w, w.store, w.program)
 	w.must(w.eng.Observe(w.Context()))
 	_, err := w.eng.PlanAll(w.Context(), everybody{})
 	w.must(err)

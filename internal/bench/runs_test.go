@@ -20,6 +20,7 @@ import (
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/internal/store/postgres"
 	"github.com/onus-id/onus/internal/store/sqlite"
+	"github.com/onus-id/onus/internal/versions/versionstest"
 	"github.com/onus-id/onus/ledger"
 )
 
@@ -85,7 +86,7 @@ func newWorkshop(b *testing.B, st store.Store, p *flow.Program) *workshop {
 		Store: st, Program: p, Systems: map[onus.SystemName]connector.Connector{"dir": bench.NewTarget()}, Queue: w.queue, Now: time.Now,
 	})
 	w.must(err)
-	w.must(w.eng.Pin(b.Context(), onus.Engine))
+	versionstest.Publish(w, w.store, p)
 	for i := 1; i <= 4; i++ {
 		w.joins(fmt.Sprintf("o%d", i))
 	}

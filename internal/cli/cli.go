@@ -78,7 +78,7 @@ it shows, and can say for every grant why it exists and who answers for it.`,
 	root.PersistentFlags().BoolVarP(&e.quiet, "quiet", "q", false, "do not tell on stderr what long work is doing")
 	root.PersistentFlags().StringVar(&e.keyFile, "sign", os.Getenv("ONUS_SIGN_KEY"), "act as the person whose SSH `key` this is: its file, or the .pub of one in the ssh-agent (or ONUS_SIGN_KEY)")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return e.openKey() }
-	root.AddCommand(e.initCmd(), e.checkCmd(), e.testCmd(), e.planCmd(), e.runCmd(), e.serveCmd(),
+	root.AddCommand(e.initCmd(), e.checkCmd(), e.testCmd(), e.planCmd(), e.publishCmd(), e.versionsCmd(), e.runCmd(), e.serveCmd(),
 		e.exceptionsCmd(), e.explainCmd(), e.replayCmd(), e.verifyCmd(), e.demoCmd(), e.logCmd(), e.eraseCmd(),
 		e.reverseCmd(), e.ledgerCmd(), e.signerCmd(), e.witnessCmd(),
 		e.ownersCmd(), e.healthCmd(), e.approvalsCmd(), e.approveCmd(), e.denyCmd(), e.adminCmd(),
@@ -142,9 +142,19 @@ func (e *env) progress(format string, args ...any) {
 	}
 }
 
-// with opens a server for one command.
+// with opens a server for one command, with what is published.
 func (e *env) with(ctx context.Context, o server.Options, do func(*server.Server) error) error {
 	s, err := server.Open(ctx, o)
+	return e.do(ctx, s, err, do)
+}
+
+// trying opens a server for one command, with what the folder holds.
+func (e *env) trying(ctx context.Context, o server.Options, do func(*server.Server) error) error {
+	s, err := server.OpenFolder(ctx, o)
+	return e.do(ctx, s, err, do)
+}
+
+func (e *env) do(ctx context.Context, s *server.Server, err error, do func(*server.Server) error) error {
 	if err != nil {
 		return err
 	}

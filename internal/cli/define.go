@@ -20,7 +20,7 @@ func (e *env) initCmd() *cobra.Command {
 			for _, n := range names {
 				fmt.Fprintln(e.out, n)
 			}
-			fmt.Fprintf(e.out, "\nNext: onus check %[1]s, onus test %[1]s, onus plan %[1]s, onus run %[1]s --until-idle\n", args[0])
+			fmt.Fprintf(e.out, "\nNext: onus check %[1]s, onus test %[1]s, onus plan %[1]s, onus publish %[1]s\n", args[0])
 			return nil
 		},
 	}

@@ -20,12 +20,13 @@ func (e *env) planCmd() *cobra.Command {
 		Use: "plan DIR", Short: "Show what the next run would do, on live data", Args: needs("DIR"),
 		Long: `Plan reads the sources, scans the systems, and shows the very plans that the next
 run would carry out: what would be held, and why, included. No system is touched.
+What is not published can be planned too: then nothing of the look is kept.
 
 It exits with 0 when there is nothing to do, 2 when there are changes, 1 on an error.`,
 		Example: "  onus plan acme\n  onus plan acme --zoom change\n  onus plan acme -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(args[0], at), func(s *server.Server) error {
+			return e.trying(ctx, e.options(args[0], at), func(s *server.Server) error {
 				view, err := s.PlanView(ctx)
 				if err != nil {
 					return err
@@ -77,6 +78,9 @@ func (e *env) showPlan(v server.PlanView, zoom, output string) error {
 	}
 	for _, b := range v.Breaches {
 		fmt.Fprintf(e.out, "kept apart by rule %s: %s holds %s (onus separations list)\n", b.Rule, b.Subject, strings.Join(b.Holds, ", "))
+	}
+	for _, x := range v.Stops {
+		fmt.Fprintf(e.out, "would stop: %s\n", x)
 	}
 	if v.Changes == 0 {
 		fmt.Fprintln(e.out, "nothing to do")

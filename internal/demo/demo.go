@@ -17,6 +17,7 @@ import (
 	"github.com/onus-id/onus/internal/demo/company"
 	"github.com/onus-id/onus/internal/demo/scimdir"
 	"github.com/onus-id/onus/internal/engine"
+	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -144,6 +145,33 @@ func (d *Demo) Server(ctx context.Context) (*server.Server, error) {
 		// Nobody wants to wait in a demo for a system that is down on purpose.
 		Retry: engine.Retry{Attempts: 4, First: 50 * time.Millisecond, Longest: time.Second, Inline: 2 * time.Second},
 	})
+}
+
+// Publish lets two people of the company publish its definitions: one proposes
+// them, and an escalation head says yes. What was fed is read for it.
+func (d *Demo) Publish(ctx context.Context, store string) (server.VersionView, error) {
+	s, err := server.Open(ctx, server.Options{Dir: d.Definitions(), Data: d.Data(), Store: store, Now: d.Now, Progress: d.Progress})
+	if err != nil {
+		return server.VersionView{}, err
+	}
+	v, err := s.ProposeFolder(ctx, as(author), "the company begins")
+	if err == nil {
+		var live server.VersionView
+		live, _, err = s.Approve(ctx, as(approver), v.ID)
+		v.Version = live.Version
+	}
+	return v, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+}
+
+// Who publishes the demo's definitions.
+const (
+	author   = "priya.raman@acme.example"
+	approver = "noor.haddad@acme.example"
+)
+
+// as is the demo in the place of one of its people.
+func as(mail string) server.Whoever {
+	return func(flow.Organisation) (onus.Actor, string) { return "os:demo", mail }
 }
 
 // Turn brings a day's files and does all that is due.

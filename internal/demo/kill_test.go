@@ -68,6 +68,11 @@ func lives(t *testing.T, onus string, after func() time.Duration, left *int) str
 		if err := d.Feed(few(t, d, company.Roster(day, today)), company.Register(day, today)); err != nil {
 			t.Fatal(err)
 		}
+		if day == company.FirstLoad {
+			if _, err := d.Publish(t.Context(), ""); err != nil {
+				t.Fatal(err)
+			}
+		}
 		for !runUntilKilled(t, onus, d, after(), left) {
 		}
 	}

@@ -41,6 +41,11 @@ func TestTwoProcessesOnOneStoreOneOfThemKilledEndTheSame(t *testing.T) {
 		if err := d.Feed(few(t, d, company.Roster(day, today)), company.Register(day, today)); err != nil {
 			t.Fatal(err)
 		}
+		if day == company.FirstLoad {
+			if _, err := d.Publish(t.Context(), store); err != nil {
+				t.Fatal(err)
+			}
+		}
 		began := time.Now()
 		doomed, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond+time.Duration(chance.Int64N(int64(2*time.Second))))
 		args := []string{d.Definitions(), "--data", d.Data(), "--store", store, "--quiet"}

@@ -38,7 +38,29 @@ func (d *Demo) firstLoad(ctx context.Context) error {
 	d.heading("Day 1: everybody who is there already")
 	d.say("HR sends its roster and IT its register of service accounts, API keys, bots and AI")
 	d.say("agents. Nobody has access yet, but for what strangers left on the ledger.")
+	if err := d.publishing(ctx); err != nil {
+		return err
+	}
 	return d.day(ctx, company.FirstLoad)
+}
+
+// publishing tells how the definitions come to run: by another's yes.
+func (d *Demo) publishing(ctx context.Context) error {
+	if err := d.Feed(company.Roster(company.FirstLoad, d.today), company.Register(company.FirstLoad, d.today)); err != nil {
+		return err
+	}
+	v, err := d.Publish(ctx, "")
+	if err != nil {
+		return err
+	}
+	d.say("")
+	d.outcome(server.Report{Reads: v.Reads})
+	d.say("  Nothing runs that one person let through. %s proposes the definitions:", v.Authors[0].Name)
+	for _, says := range v.Effect[:min(3, len(v.Effect))] {
+		d.say("    %s", says)
+	}
+	d.say("    and %d lines more. %s says yes: version %d is live.", max(0, len(v.Effect)-3), v.Person, v.Number)
+	return nil
 }
 
 func (d *Demo) busyDay(ctx context.Context) error {

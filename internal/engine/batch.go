@@ -146,6 +146,9 @@ func (e *Engine) past(
 // wake-ups together, or none of them.
 func (e *Engine) commitPlans(ctx context.Context, wf *flow.Workflow, b onus.Batch, chunk []planned, seen look, guardOwner string, roster Roster) error {
 	return e.Store.Update(ctx, func(tx store.Tx) error {
+		if err := e.published(ctx, tx); err != nil {
+			return err // another version went live since the plans were made
+		}
 		at := fmt.Sprintf("%s@%d", wf.Name, b.Version)
 		if old, known, err := store.Batches.Lookup(ctx, tx, b.ID); err != nil {
 			return err

@@ -51,7 +51,7 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 	if err := e.watchSeparation(ctx); err != nil {
 		return nil, err
 	}
-	work, err := e.survey(ctx, roster)
+	work, err := e.survey(ctx, roster, e.versions)
 	if err != nil {
 		return nil, err
 	}
@@ -81,9 +81,10 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 	return done, e.tendDuties(ctx, roster)
 }
 
-// Simulate works out what PlanAll would do, and commits nothing.
+// Simulate works out what PlanAll would do were the program published, and
+// commits nothing.
 func (e *Engine) Simulate(ctx context.Context, roster Roster) ([]Simulation, error) {
-	work, err := e.survey(ctx, roster)
+	work, err := e.survey(ctx, roster, e.wouldBe)
 	if err != nil {
 		return nil, err
 	}
@@ -162,11 +163,11 @@ func (w *workload) simulation() Simulation {
 }
 
 // survey plans everything that waits, in one snapshot.
-func (e *Engine) survey(ctx context.Context, roster Roster) (survey, error) {
+func (e *Engine) survey(ctx context.Context, roster Roster, at func(context.Context, store.Reader) (map[onus.WorkflowName]int, error)) (survey, error) {
 	var out survey
 	err := e.Store.View(ctx, func(r store.Reader) error {
 		out = survey{taken: map[onus.IdentityID]bool{}}
-		versions, err := e.versions(ctx, r)
+		versions, err := at(ctx, r)
 		if err != nil {
 			return err
 		}

@@ -79,7 +79,8 @@ type turn struct {
 	waiting int // those who hold it or wait for it; guarded by Engine.mu
 }
 
-// New makes an engine. Pin must run before anything is planned.
+// New makes an engine. It plans nothing unless its program is the one that is
+// published; it can work out what it would plan.
 func New(c Config) (*Engine, error) {
 	if c.Store == nil || c.Program == nil || c.Queue == nil || c.Now == nil {
 		return nil, onus.Errorf(onus.Internal, "", "an engine needs a store, a program, a queue and a clock")

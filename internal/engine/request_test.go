@@ -10,6 +10,7 @@ import (
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/internal/versions/versionstest"
 	"github.com/onus-id/onus/ledger"
 )
 
@@ -43,7 +44,8 @@ func (w *world) opensDesk() {
 		Name: "requests", Digest: onus.DigestOf([]byte("requests")), Owner: priya, Source: "hr", Requests: true, Controls: joiner.Controls,
 		Default: joiner.Default, Bounds: joiner.Bounds,
 	}
-	w.must(w.eng.Pin(w.Context(), "os:test"))
+	w.program.Digest = onus.DigestOf([]byte("with requests"))
+	versionstest.Publish(w, w.store, w.program)
 	for _, who := range []string{"ana", "bo"} {
 		w.goes(onus.Joined, who, onus.Attributes{"manager": omar})
 	}

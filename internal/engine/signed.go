@@ -15,9 +15,6 @@ import (
 
 // Signatures knows by which keys people sign. Package authn does.
 type Signatures interface {
-	// Enrol brings the SSH keys on record in line with those that the
-	// definitions name: public key → mail address.
-	Enrol(ctx context.Context, tx store.Tx, by onus.Actor, keys map[string]string) error
 	// Check says whether the person of a statement signed it, by a key of
 	// theirs that counts now.
 	Check(ctx context.Context, r store.Reader, s onus.Signed, st onus.Statement) error
@@ -37,18 +34,6 @@ const (
 	actApprove = "approve"
 	actDeny    = "deny"
 )
-
-// enrol keeps the keys that the definitions name.
-func (e *Engine) enrol(ctx context.Context, tx store.Tx, by onus.Actor) error {
-	if e.Signatures == nil {
-		return nil
-	}
-	keys := map[string]string{}
-	for _, s := range e.Program.Organisation.Signers {
-		keys[s.Key] = s.Mail
-	}
-	return e.Signatures.Enrol(ctx, tx, by, keys)
-}
 
 // StateVote writes the statement that a person signs to give this answer.
 func (e *Engine) StateVote(ctx context.Context, r store.Reader, v Vote) (onus.Statement, error) {

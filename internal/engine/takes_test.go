@@ -11,6 +11,7 @@ import (
 	"github.com/onus-id/onus/connector/connectortest"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/internal/versions/versionstest"
 	"github.com/onus-id/onus/ledger"
 )
 
@@ -77,7 +78,8 @@ func TestTwoWorkflowsTakeOneOccasionEachOnce(t *testing.T) {
 		alumni := *w.program.Workflows["joiner"]
 		alumni.Name, alumni.When, alumni.Steps = "alumni", w.program.Workflows["leaver"].When, alumni.Steps[:1]
 		w.program.Workflows["alumni"] = &alumni
-		w.must(w.eng.Pin(t.Context(), "os:test"))
+		w.program.Digest = onus.DigestOf([]byte("with alumni"))
+		versionstest.Publish(w, w.store, w.program)
 		w.goes(onus.Joined, "ana", nil)
 		w.happens(onus.Departed, "ana", nil)
 		healthy := w.store
@@ -117,7 +119,8 @@ func TestAnOccasionWaitsForTheWorkflowThatNobodyOwns(t *testing.T) {
 	extra.Name, extra.Owner, extra.Steps = "extra", "eve@acme.example", []flow.Step{extra.Steps[0], extra.Steps[2]}
 	extra.Steps[1].When = nil
 	w.program.Workflows["extra"] = &extra
-	w.must(w.eng.Pin(t.Context(), "os:test"))
+	w.program.Digest = onus.DigestOf([]byte("with an extra"))
+	versionstest.Publish(w, w.store, w.program)
 	w.goes(onus.Joined, "ana", nil)
 	w.holds("ana", "group:staff")
 	w.plan()

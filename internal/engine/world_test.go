@@ -19,6 +19,7 @@ import (
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/internal/store/postgres"
 	"github.com/onus-id/onus/internal/store/sqlite"
+	"github.com/onus-id/onus/internal/versions/versionstest"
 	"github.com/onus-id/onus/ledger"
 )
 
@@ -115,7 +116,7 @@ func (w *world) open(books func(sqlite.Options) (store.Store, error)) {
 	w.must(err)
 	w.Cleanup(func() { w.store.Close() })
 	w.engine(w.store)
-	w.must(w.eng.Pin(w.Context(), "os:test"))
+	versionstest.Publish(w, w.store, w.program)
 }
 
 func (w *world) engine(st store.Store) {

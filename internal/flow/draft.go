@@ -100,6 +100,9 @@ func (d *Draft) PeopleSource() *Source {
 	return d.program.Sources[d.program.Organisation.People]
 }
 
+// Digest is that of the files: a program made of them has the same.
+func (d *Draft) Digest() onus.Digest { return d.program.Digest }
+
 // A compiler turns documents into a program, collecting faults.
 type compiler struct {
 	program    *Program

@@ -15,6 +15,7 @@ import (
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/httpapi"
 	"github.com/onus-id/onus/internal/server"
+	"github.com/onus-id/onus/internal/server/servertest"
 	"github.com/onus-id/onus/internal/telemetry"
 )
 
@@ -62,6 +63,7 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
+	servertest.Publish(t, s)
 	if _, err := s.UntilIdle(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -104,27 +104,25 @@ func replay[T any](ctx context.Context, r store.Reader, k store.Kind[T], id stri
 	return nil
 }
 
-// ProgramOf gives the definitions that were live at a time: those that a
-// workflow was last pinned to, or that were kept last.
+// ProgramOf gives the definitions that were live at a time; before anything
+// was published, those that were proposed last.
 func ProgramOf(ctx context.Context, r store.Reader, at time.Time) (*flow.Program, error) {
-	var digest string
-	var when time.Time
-	for _, kind := range []string{store.DefinitionSets.Name, store.WorkflowVersions.Name} {
-		for row, err := range r.Find(ctx, store.Query{Kind: kind}) {
-			if err != nil {
-				return nil, err
-			}
-			of, pinned, err := pinned(ctx, r, row, at)
-			if err != nil {
-				return nil, err
-			}
-			if of != "" && !pinned.Before(when) {
-				digest, when = of, pinned
-			}
+	all, err := store.Versions.Query(ctx, r, store.Query{})
+	if err != nil {
+		return nil, err
+	}
+	digest := ""
+	var live, proposed time.Time
+	for _, v := range all {
+		switch {
+		case v.Number > 0 && !v.Decided.After(at) && !v.Decided.Before(live):
+			digest, live = string(v.Program), v.Decided
+		case live.IsZero() && !v.Proposed.After(at) && !v.Proposed.Before(proposed):
+			digest, proposed = string(v.Program), v.Proposed
 		}
 	}
 	if digest == "" {
-		return nil, onus.Errorf(onus.NotFound, "the first onus run or onus plan keeps them", "no definitions were kept by %s", at.UTC().Format(time.RFC3339))
+		return nil, onus.Errorf(onus.NotFound, "onus publish DIR proposes some", "no definitions were kept by %s", at.UTC().Format(time.RFC3339))
 	}
 	set, err := store.DefinitionSets.Get(ctx, r, digest)
 	if err != nil {
@@ -140,32 +138,6 @@ func ProgramOf(ctx context.Context, r store.Reader, at time.Time) (*flow.Program
 		return nil, fmt.Errorf("the definitions %s no longer compile: %w", digest, faults)
 	}
 	return p, nil
-}
-
-// pinned gives the definitions that a row of either kind last stood for at a
-// time, and since when; "" for none.
-func pinned(ctx context.Context, r store.Reader, row store.Row, at time.Time) (digest string, since time.Time, err error) {
-	for entry, err := range r.Events(ctx, store.EventQuery{ObjectKind: row.Kind, ObjectID: row.ID, Bodies: row.Kind == store.WorkflowVersions.Name}) {
-		if err != nil {
-			return "", since, err
-		}
-		e, err := ledger.ParseLeaf(entry.Leaf)
-		if err != nil {
-			return "", since, err
-		}
-		if e.Time.After(at) {
-			break
-		}
-		digest, since = row.ID, e.Time
-		if row.Kind == store.WorkflowVersions.Name {
-			var v store.WorkflowVersion
-			if err := json.Unmarshal(entry.Body, &v); err != nil {
-				return "", since, fmt.Errorf("read workflow %s as it was: %w", row.ID, err)
-			}
-			digest = string(v.Program)
-		}
-	}
-	return digest, since, nil
 }
 
 // A register is everybody as they were at a time.

@@ -132,7 +132,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// pin keeps the definitions, as the engine does.
+// pin keeps the definitions as those that are live.
 func (w *world) pin() {
 	w.Helper()
 	files, err := json.Marshal(w.program.Files)
@@ -142,8 +142,9 @@ func (w *world) pin() {
 		if _, err := store.DefinitionSets.Put(w.Context(), tx, ledger.Event{Type: ledger.DefinitionsPinned, Actor: "engine"}, set); err != nil {
 			return err
 		}
-		v := store.WorkflowVersion{Name: "joiner", Version: 1, Program: w.program.Digest}
-		_, err := store.WorkflowVersions.Put(w.Context(), tx, ledger.Event{Type: ledger.WorkflowPinned, Actor: "engine"}, v)
+		digest := string(w.program.Digest)
+		v := onus.Version{ID: "ver_" + digest, State: onus.VersionLive, Number: 1, Program: w.program.Digest, Decided: tx.Now(), Proposed: tx.Now()}
+		_, err := store.Versions.Put(w.Context(), tx, ledger.Event{Type: ledger.VersionPublished, Actor: "os:test", Inputs: []string{digest}}, v)
 		return err
 	})
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -151,28 +150,6 @@ func (b *Books) Approval(ctx context.Context, id string, who func(flow.Organisat
 
 func findApproval(ctx context.Context, r store.Reader, id string) (onus.Approval, error) {
 	return findByStart(ctx, r, store.Approvals, id, "onus approvals list --all shows them")
-}
-
-// definitionsOf compiles the definitions that a plan was made under: what an
-// entitlement was called then is what the approver is asked about (rule 11).
-func definitionsOf(ctx context.Context, r store.Reader, digest onus.Digest) (*flow.Program, error) {
-	set, err := store.DefinitionSets.Get(ctx, r, string(digest))
-	if err != nil {
-		return nil, err
-	}
-	var files []flow.File
-	if err := json.Unmarshal(set.Files, &files); err != nil {
-		return nil, fmt.Errorf("read the definitions %s: %w", digest.Short(), err)
-	}
-	draft, faults := flow.Parse(files)
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	p, faults := draft.Check(nil)
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	return p, nil
 }
 
 // barOf says why somebody cannot answer now; empty: they can.

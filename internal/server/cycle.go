@@ -47,18 +47,8 @@ func (s *Server) Cycle(ctx context.Context) (Report, error) {
 // roster as it is then.
 func (s *Server) look(ctx context.Context) (Report, *intake.Roster, error) {
 	var rep Report
-	for _, name := range s.sourcesInOrder() {
-		s.Progress("reading source %s", name)
-		out, err := s.intake.Take(ctx, s.Program, s.Program.Sources[name], s.feeds[name])
-		if err != nil {
-			return rep, nil, err
-		}
-		rep.Reads = append(rep.Reads, out)
-	}
-	if _, err := s.intake.Tick(ctx, s.Program); err != nil {
-		return rep, nil, err
-	}
-	if err := s.Engine.Pin(ctx, onus.Engine); err != nil {
+	var err error
+	if rep.Reads, err = s.read(ctx); err != nil {
 		return rep, nil, err
 	}
 	s.Progress("scanning %d systems", len(s.conns))
@@ -69,10 +59,24 @@ func (s *Server) look(ctx context.Context) (Report, *intake.Roster, error) {
 	return rep, roster, err
 }
 
+// read takes the sources in, and lets dates arrive.
+func (s *Server) read(ctx context.Context) (reads []intake.Outcome, err error) {
+	for _, name := range sourcesInOrder(s.Program) {
+		s.Progress("reading source %s", name)
+		out, err := s.intake.Take(ctx, s.Program, s.Program.Sources[name], s.feeds[name])
+		if err != nil {
+			return reads, err
+		}
+		reads = append(reads, out)
+	}
+	_, err = s.intake.Tick(ctx, s.Program)
+	return reads, err
+}
+
 // sourcesInOrder gives people first: everything else refers to them.
-func (s *Server) sourcesInOrder() []onus.SourceName {
-	names := slices.Sorted(maps.Keys(s.Program.Sources))
-	people := s.Program.Organisation.People
+func sourcesInOrder(p *flow.Program) []onus.SourceName {
+	names := slices.Sorted(maps.Keys(p.Sources))
+	people := p.Organisation.People
 	slices.SortStableFunc(names, func(a, b onus.SourceName) int {
 		switch {
 		case a == people && b != people:
@@ -104,14 +108,17 @@ func (s *Server) Plan(ctx context.Context) ([]engine.Simulation, error) {
 // UntilIdle does all that is due: a cycle, and every run as far as it goes.
 func (s *Server) UntilIdle(ctx context.Context) (Report, error) {
 	began := s.Now()
+	if err := s.mayRun(); err != nil {
+		return Report{}, err
+	}
 	if err := s.Engine.WakeInterrupted(ctx); err != nil {
 		return Report{}, err
 	}
 	// Runs that were under way go on while the sources are read.
-	if err := s.queue.Start(ctx, s.Engine.Handle, workers); err != nil {
+	if err := s.queue.Start(ctx, s.handle, workers); err != nil {
 		return Report{}, err
 	}
-	rep, err := s.lead(ctx, true, s.Cycle)
+	rep, err := s.lead(ctx, true, s.upToDate(s.Cycle))
 	if err != nil {
 		return rep, err
 	}
@@ -140,14 +147,14 @@ func (s *Server) planTheRest(ctx context.Context, rep *Report) error {
 		if err := s.waitIdle(ctx); err != nil {
 			return err
 		}
-		roster, err := s.people(ctx)
-		if err != nil {
-			return err
-		}
-		more, err := s.lead(ctx, true, func(ctx context.Context) (Report, error) {
-			planned, err := s.Engine.PlanAll(ctx, roster)
-			return Report{Planned: planned}, err
-		})
+		more, err := s.lead(ctx, true, s.upToDate(func(ctx context.Context) (rep Report, err error) {
+			roster, err := s.people(ctx)
+			if err != nil {
+				return rep, err
+			}
+			rep.Planned, err = s.Engine.PlanAll(ctx, roster)
+			return rep, err
+		}))
 		if err != nil {
 			return err
 		}
@@ -164,12 +171,15 @@ func (s *Server) planTheRest(ctx context.Context, rep *Report) error {
 const workers = 8
 
 // Serve keeps doing all that is due, with a look at everything now and then,
-// until ctx ends.
+// until ctx ends. What is published meanwhile it takes up.
 func (s *Server) Serve(ctx context.Context, every time.Duration) error {
+	if err := s.mayRun(); err != nil {
+		return err
+	}
 	if err := s.Engine.WakeInterrupted(ctx); err != nil {
 		return err
 	}
-	if err := s.queue.Start(ctx, s.Engine.Handle, workers); err != nil {
+	if err := s.queue.Start(ctx, s.handle, workers); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -181,7 +191,7 @@ func (s *Server) Serve(ctx context.Context, every time.Duration) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if _, err := s.lead(ctx, false, s.Cycle); err != nil && ctx.Err() == nil {
+		if _, err := s.lead(ctx, false, s.upToDate(s.Cycle)); err != nil && ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "a cycle failed; the next one tries again", slog.Any("err", err))
 		}
 		s.tendNotices(ctx, false)

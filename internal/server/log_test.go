@@ -11,6 +11,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/server"
+	"github.com/onus-id/onus/internal/server/servertest"
 	"github.com/onus-id/onus/internal/trail"
 )
 
@@ -35,6 +36,7 @@ func TestFollowingTellsAllThatComes(t *testing.T) {
 			return nil
 		})
 	}()
+	servertest.Publish(t, s)
 	if _, err := s.UntilIdle(t.Context()); err != nil {
 		t.Fatal(err)
 	}

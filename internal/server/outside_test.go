@@ -24,6 +24,7 @@ import (
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/rig"
 	"github.com/onus-id/onus/internal/server"
+	"github.com/onus-id/onus/internal/server/servertest"
 	"github.com/onus-id/onus/internal/signer"
 	"github.com/onus-id/onus/internal/witness"
 	"github.com/onus-id/onus/ledger"
@@ -93,6 +94,7 @@ func TestACompanyWaitsForItsWitness(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	servertest.Publish(t, s)
 	rep, err := s.UntilIdle(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -156,10 +156,8 @@ func (s *Server) readPeople(ctx context.Context) error {
 	}
 	name := s.Program.Organisation.People
 	_, err = s.lead(ctx, true, func(ctx context.Context) (Report, error) {
-		if _, err := s.intake.Take(ctx, s.Program, s.Program.Sources[name], s.feeds[name]); err != nil {
-			return Report{}, err
-		}
-		return Report{}, s.Engine.Pin(ctx, onus.Engine)
+		_, err := s.intake.Take(ctx, s.Program, s.Program.Sources[name], s.feeds[name])
+		return Report{}, err
 	})
 	return err
 }

@@ -179,9 +179,6 @@ type RequestOrder struct {
 // Request records what a person asks for, and says who can say yes. A preview
 // records nothing.
 func (s *Server) Request(ctx context.Context, o RequestOrder) ([]Foreseen, error) {
-	if err := s.Engine.Pin(ctx, onus.Engine); err != nil {
-		return nil, err
-	}
 	roster, err := s.people(ctx)
 	if err != nil {
 		return nil, err

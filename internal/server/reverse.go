@@ -49,9 +49,6 @@ func (v *ReversalView) Any() bool { return len(v.Plans) > 0 || v.Asked > 0 }
 func (s *Server) PreviewReversal(ctx context.Context, scope onus.ReversalScope, why string) (ReversalView, error) {
 	var p engine.ReversalPreview
 	_, err := s.lead(ctx, true, func(ctx context.Context) (rep Report, err error) {
-		if err := s.Engine.Pin(ctx, onus.Engine); err != nil {
-			return rep, err
-		}
 		if err := s.Engine.Observe(ctx); err != nil {
 			return rep, err
 		}
@@ -112,9 +109,6 @@ func (v *ReversalView) add(who string, of engine.Undone) {
 // Reverse records a person's order to undo what earlier runs did. The next
 // run, or the process that serves, carries it out.
 func (s *Server) Reverse(ctx context.Context, o engine.ReversalOrder) (onus.Reversal, error) {
-	if err := s.Engine.Pin(ctx, onus.Engine); err != nil {
-		return onus.Reversal{}, err
-	}
 	return s.Engine.Reverse(ctx, o)
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/onus-id/onus"
@@ -41,7 +42,9 @@ type Options struct {
 	Retry    engine.Retry // zero: patient
 }
 
-// Server is Onus at work on one folder of definitions and one store.
+// Server is Onus at work on one store: with the definitions that are
+// published there, or where none are yet, with those of a folder, to look at
+// them, propose them and see to it that they can be published.
 type Server struct {
 	Options
 
@@ -49,8 +52,12 @@ type Server struct {
 	Engine   *engine.Engine
 	Verifier string // the log's public key, as C2SP writes it
 
+	live   onus.Version // whose program it is; zero: nothing is published
+	draft  *flow.Draft  // what the folder holds now
+	trial  bool         // it only tries out what is not published: nothing that it finds is kept
+	using  sync.RWMutex // held to change what is published, and shared to work with it
 	store  store.Store
-	queue  *riverqueue.Queue
+	queue  *riverqueue.Queue // nil in a trial
 	intake *intake.Intake
 	feeds  map[onus.SourceName]source.Source
 	conns  map[onus.SystemName]connector.Connector
@@ -103,14 +110,21 @@ func openStoreAs(ctx context.Context, o Options, ls LedgerSettings) (store.Store
 	return st, key.vkey, err
 }
 
-// Open puts a server together. What it was given to do with the definitions
-// it checks first: a folder with faults opens nothing.
-func Open(ctx context.Context, o Options) (*Server, error) {
+// Open puts a server together with the definitions that are published, and
+// the folder for the files that they name. Where nothing is published yet they
+// are those of the folder, and a folder with faults opens nothing.
+func Open(ctx context.Context, o Options) (*Server, error) { return open(ctx, o, false) }
+
+// OpenFolder puts a server together with the definitions of the folder,
+// published or not. Those that are not are only tried out.
+func OpenFolder(ctx context.Context, o Options) (*Server, error) { return open(ctx, o, true) }
+
+func open(ctx context.Context, o Options, folder bool) (*Server, error) {
 	draft, faults, err := parse(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	if len(faults) > 0 {
+	if len(faults) > 0 && (folder || Kept(o.Data) != nil) {
 		_, err := Check(ctx, o.Dir, o.Now()) // with those that only the roster shows
 		return nil, err
 	}
@@ -118,30 +132,40 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, store: st, Verifier: verifier}
-	if err := s.assemble(ctx, draft); err != nil {
+	s := &Server{Options: o, store: st, Verifier: verifier, draft: draft}
+	if err := s.assemble(ctx, faults, folder); err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
 	return s, nil
 }
 
-func (s *Server) assemble(ctx context.Context, draft *flow.Draft) (err error) {
+func (s *Server) assemble(ctx context.Context, faults flow.Faults, folder bool) (err error) {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
 	if s.Progress == nil {
 		s.Progress = func(string, ...any) {}
 	}
-	if s.Program, err = s.check(ctx, draft); err != nil {
+	var p *flow.Program
+	if s.live, p, err = s.published(ctx); err != nil {
 		return err
+	}
+	switch {
+	case s.live.ID != "" && (!folder || s.draft.Digest() == s.live.Program):
+	case len(faults) > 0:
+		_, err := Check(ctx, s.Dir, s.Now())
+		return err
+	default:
+		if p, err = s.check(ctx, s.draft); err != nil {
+			return err
+		}
+		s.trial = folder
+	}
+	if s.trial {
+		s.store = store.Scratch(s.store, s.Now)
+		return s.use(p)
 	}
 	if err := s.openLedger(ctx); err != nil {
-		return err
-	}
-	if s.feeds, err = openFeeds(s.Dir, s.Program); err != nil {
-		return err
-	}
-	if s.conns, err = openConnectors(s.Dir, s.Program); err != nil {
 		return err
 	}
 	err = oneAtATime(ctx, s.store, prepareLock, true, func() (err error) {
@@ -156,45 +180,54 @@ func (s *Server) assemble(ctx context.Context, draft *flow.Draft) (err error) {
 	if err != nil {
 		return err
 	}
-	s.intake = &intake.Intake{Store: s.store, Now: s.Now}
-	s.Engine, err = engine.New(engine.Config{
-		Store: s.store, Program: s.Program, Systems: s.conns, Feeds: s.feeds, Queue: s.queue, Limit: s.limiter(), Origin: originOf(s.Verifier), Signatures: authn.Keys{}, Witnessed: s.witnessed,
-		Log: s.Log, Now: s.Now, Retry: s.Retry, Progress: s.Progress,
-	})
-	if err != nil {
+	if err := s.use(p); err != nil {
 		return err
 	}
 	return s.openNotifier()
 }
 
-// check compiles the definitions against the roster: the one in the store,
-// or before anything was taken in, the one in the feed. Definitions that were
-// pinned before stay good when an owner leaves: then their grants wait.
+// use makes everything that works with definitions anew, from these.
+func (s *Server) use(p *flow.Program) error {
+	feeds, err := openFeeds(s.Dir, p)
+	if err != nil {
+		return err
+	}
+	conns, err := openConnectors(s.Dir, p)
+	if err != nil {
+		return errors.Join(err, closeAll(conns))
+	}
+	was := s.conns
+	s.Program, s.feeds, s.conns = p, feeds, conns
+	s.intake = &intake.Intake{Store: s.store, Now: s.Now}
+	var queue engine.Queue = noQueue{}
+	if s.queue != nil {
+		queue = s.queue
+	}
+	s.Engine, err = engine.New(engine.Config{
+		Store: s.store, Program: s.Program, Systems: s.conns, Feeds: s.feeds, Queue: queue, Limit: s.limiter(), Origin: originOf(s.Verifier), Signatures: authn.Keys{}, Witnessed: s.witnessed,
+		Log: s.Log, Now: s.Now, Retry: s.Retry, Progress: s.Progress,
+	})
+	return errors.Join(err, closeAll(was))
+}
+
+// noQueue is the queue of a trial: nothing comes of what was only tried out.
+type noQueue struct{}
+
+// Enqueue keeps nothing.
+func (noQueue) Enqueue(context.Context, store.Tx, engine.Segment) error { return nil }
+
+// check compiles the definitions of a folder against the roster: the one in
+// the store, or before anything was taken in, the one in the feed.
 func (s *Server) check(ctx context.Context, draft *flow.Draft) (*flow.Program, error) {
 	roster, err := s.roster(ctx, draft)
 	if err != nil {
 		return nil, err
 	}
 	p, faults := draft.Check(roster)
-	if len(faults) == 0 {
-		return p, nil
-	}
-	unowned, others := draft.Check(nil)
-	if len(others) > 0 {
+	if len(faults) > 0 {
 		return nil, faults
 	}
-	pinned := false
-	err = s.store.View(ctx, func(r store.Reader) (err error) {
-		_, pinned, err = store.DefinitionSets.Lookup(ctx, r, string(unowned.Digest))
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if !pinned {
-		return nil, faults
-	}
-	return unowned, nil
+	return p, nil
 }
 
 // roster is who is active: as the store knows it, or as the feed says.
@@ -224,13 +257,19 @@ func (s *Server) Close(ctx context.Context) error {
 	if s.queue != nil {
 		errs = append(errs, s.queue.Stop(ctx))
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.conns)) {
-		if c, ok := s.conns[name].(connector.Closer); ok {
-			errs = append(errs, c.Close())
-		}
-	}
+	errs = append(errs, closeAll(s.conns))
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func closeAll(conns map[onus.SystemName]connector.Connector) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(conns)) {
+		if c, ok := conns[name].(connector.Closer); ok {
+			errs = append(errs, c.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

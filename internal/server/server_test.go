@@ -12,6 +12,7 @@ import (
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/rig"
 	"github.com/onus-id/onus/internal/server"
+	"github.com/onus-id/onus/internal/server/servertest"
 )
 
 // house is the starter company with its data.
@@ -52,6 +53,7 @@ func (h *house) run() (rep server.Report) {
 	h.Helper()
 	h.with(func(s *server.Server) {
 		var err error
+		servertest.Publish(h, s)
 		if rep, err = s.UntilIdle(h.Context()); err != nil {
 			h.Fatal(err)
 		}
@@ -151,10 +153,12 @@ func TestDefinitionsThatAreLiveOutliveTheirOwners(t *testing.T) {
 		t.Errorf("%d workflows wait for an owner, and %d exceptions are open", waits, rep.Open)
 	}
 	h.edit("organisation.yaml", "name: Starter Company", "name: Other Company")
-	_, err := server.Open(t.Context(), h.options())
-	if err == nil || !strings.Contains(err.Error(), owner) {
-		t.Errorf("new definitions that name somebody who left: %v", err)
-	}
+	h.with(func(s *server.Server) {
+		_, err := s.ProposeFolder(t.Context(), servertest.As("noor@starter.example"), "")
+		if err == nil || !strings.Contains(err.Error(), owner) {
+			t.Errorf("new definitions that name somebody who left: %v", err)
+		}
+	})
 }
 
 // leaves marks a person of the roster as gone.

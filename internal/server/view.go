@@ -17,7 +17,8 @@ import (
 type PlanView struct {
 	Changes   int            `json:"changes"`
 	Refused   int            `json:"cannot_plan"`
-	Open      int            `json:"open_exceptions"` // what was met while looking, included
+	Open      int            `json:"open_exceptions"`      // what was met while looking, included
+	Stops     []string       `json:"would_stop,omitempty"` // what was met while trying out what is not published
 	Workflows []WorkflowView `json:"workflows"`
 	Breaches  []BreachView   `json:"breaches,omitempty"` // who holds now what a rule keeps apart, and nobody allowed it
 }
@@ -74,6 +75,7 @@ type RefusedView struct {
 
 // PlanView gives what the next cycle would do, without doing it.
 func (s *Server) PlanView(ctx context.Context) (PlanView, error) {
+	began := s.Now()
 	all, err := s.Plan(ctx)
 	if err != nil {
 		return PlanView{}, err
@@ -96,7 +98,16 @@ func (s *Server) PlanView(ctx context.Context) (PlanView, error) {
 	if v.Breaches, err = s.unallowed(ctx); err != nil {
 		return v, err
 	}
-	v.Open, err = s.openExceptions(ctx)
+	if !s.trial {
+		v.Open, err = s.openExceptions(ctx)
+		return v, err
+	}
+	met, err := s.Books().Exceptions(ctx, false)
+	for _, x := range met {
+		if !x.Opened.Before(began) {
+			v.Stops = append(v.Stops, x.Message)
+		}
+	}
 	return v, err
 }
 

@@ -320,6 +320,12 @@ var (
 	DefinitionSets = Kind[Definitions]{
 		Name: "definitions", ID: func(v Definitions) string { return string(v.Digest) },
 	}
+	Versions = Kind[onus.Version]{
+		Name: "version", ID: func(v onus.Version) string { return v.ID },
+		Keys: func(v onus.Version) []Key {
+			return []Key{{"state", string(v.State)}, {"program", string(v.Program)}, {"at", Stamp(v.Proposed)}}
+		},
+	}
 )
 
 // kinds are all of them by name, for VerifyState.
@@ -329,7 +335,7 @@ var kinds = map[string]interface {
 	Reads.Name: Reads, Records.Name: Records, Identities.Name: Identities, Accounts.Name: Accounts,
 	Grants.Name: Grants, Occasions.Name: Occasions, Plans.Name: Plans, Batches.Name: Batches, Runs.Name: Runs,
 	Changes.Name: Changes, Exceptions.Name: Exceptions, Approvals.Name: Approvals, WorkflowVersions.Name: WorkflowVersions,
-	DefinitionSets.Name: DefinitionSets, Reversals.Name: Reversals, Erasures.Name: Erasures, Epochs.Name: Epochs, Credentials.Name: Credentials,
+	DefinitionSets.Name: DefinitionSets, Versions.Name: Versions, Reversals.Name: Reversals, Erasures.Name: Erasures, Epochs.Name: Epochs, Credentials.Name: Credentials,
 	Sessions.Name: Sessions, Tokens.Name: Tokens, Invitations.Name: Invitations,
 	Acceptances.Name: Acceptances, Successions.Name: Successions, Absences.Name: Absences,
 	Notices.Name: Notices, Followers.Name: Followers,

@@ -1,0 +1,34 @@
+// Package versionstest publishes definitions without anybody's yes, for tests
+// that are about what runs and not about who let it.
+package versionstest
+
+import (
+	"testing"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/internal/versions"
+)
+
+// Publish makes a program the one that is live, unless it is already.
+func Publish(t testing.TB, st store.Store, p *flow.Program) {
+	t.Helper()
+	by := versions.Actor{By: "person:idn_author", ID: "idn_author", Mail: "author@acme.example"}
+	err := st.Update(t.Context(), func(tx store.Tx) error {
+		live, known, err := store.LiveVersion(t.Context(), tx)
+		if err != nil || known && live.Program == p.Digest {
+			return err
+		}
+		v, err := versions.Propose(t.Context(), tx, by, versions.Proposal{Program: p})
+		if err != nil {
+			return err
+		}
+		by := versions.Actor{By: onus.Actor("person:idn_head"), ID: "idn_head", Mail: "head@acme.example"}
+		_, err = versions.Enact(t.Context(), tx, by, v, p)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
