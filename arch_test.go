@@ -108,7 +108,7 @@ var house = []room{
 		"internal/publish "},
 
 	{"internal/server/servertest", "onus internal/flow internal/server"},
-	{"internal/httpapi", "onus ledger internal/durable internal/telemetry internal/flow internal/engine internal/attribution internal/trail internal/authority internal/server"},
+	{"internal/httpapi", "onus ledger internal/durable internal/telemetry internal/authn internal/flow internal/engine internal/attribution internal/trail internal/authority internal/server"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/oapi-codegen/runtime"
+	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
 // Defines values for DecisionBodyAct.
@@ -35,6 +36,24 @@ func (e DecisionBodyAct) Valid() bool {
 	case Refuse:
 		return true
 	case Retry:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MakeTokenRequestScopes.
+const (
+	Act  MakeTokenRequestScopes = "act"
+	Read MakeTokenRequestScopes = "read"
+)
+
+// Valid indicates whether the value is a known member of the MakeTokenRequestScopes enum.
+func (e MakeTokenRequestScopes) Valid() bool {
+	switch e {
+	case Act:
+		return true
+	case Read:
 		return true
 	default:
 		return false
@@ -197,6 +216,14 @@ type AttributionLink struct {
 	Type  string    `json:"type"`
 }
 
+// Caller defines model for Caller.
+type Caller struct {
+	Id      string    `json:"id"`
+	Machine *bool     `json:"machine,omitempty"`
+	Name    string    `json:"name"`
+	Scopes  *[]string `json:"scopes,omitempty"`
+}
+
 // ChangeView defines model for ChangeView.
 type ChangeView struct {
 	Approval    *string `json:"approval,omitempty"`
@@ -207,6 +234,9 @@ type ChangeView struct {
 	Rule        string  `json:"rule"`
 	Sensitivity string  `json:"sensitivity"`
 }
+
+// CookiedStructBody defines model for CookiedStruct {}Body.
+type CookiedStructBody = map[string]interface{}
 
 // DecidedBody defines model for DecidedBody.
 type DecidedBody struct {
@@ -279,6 +309,11 @@ type Exception struct {
 	Workflow     *string    `json:"workflow,omitempty"`
 }
 
+// ExchangeTokenRequest defines model for Exchange-tokenRequest.
+type ExchangeTokenRequest struct {
+	Jwt string `json:"jwt"`
+}
+
 // Fault defines model for Fault.
 type Fault struct {
 	Hint *string `json:"hint,omitempty"`
@@ -297,6 +332,24 @@ type HeldPlan struct {
 	Changes  *[]string `json:"changes"`
 	Identity string    `json:"identity"`
 	Run      string    `json:"run"`
+}
+
+// InviteRequest defines model for InviteRequest.
+type InviteRequest struct {
+	Mail openapi_types.Email `json:"mail"`
+}
+
+// KeptToken defines model for KeptToken.
+type KeptToken struct {
+	Ended  *time.Time `json:"ended,omitempty"`
+	Id     string     `json:"id"`
+	Made   time.Time  `json:"made"`
+	Name   string     `json:"name"`
+	Scopes *[]string  `json:"scopes"`
+	Until  time.Time  `json:"until"`
+
+	// Used last, to the hour
+	Used *time.Time `json:"used,omitempty"`
 }
 
 // LedgerEvent defines model for LedgerEvent.
@@ -332,6 +385,14 @@ type ListAsked struct {
 	Next *string `json:"next,omitempty"`
 }
 
+// ListKeptToken defines model for ListKeptToken.
+type ListKeptToken struct {
+	Items *[]KeptToken `json:"items"`
+
+	// Next the cursor of the next page; absent on the last
+	Next *string `json:"next,omitempty"`
+}
+
 // ListLine defines model for ListLine.
 type ListLine struct {
 	Items *[]TrailLine `json:"items"`
@@ -355,6 +416,33 @@ type ListReversal struct {
 	// Next the cursor of the next page; absent on the last
 	Next *string `json:"next,omitempty"`
 }
+
+// MadeInvitation defines model for MadeInvitation.
+type MadeInvitation struct {
+	// Code shown once, and kept nowhere
+	Code  string    `json:"code"`
+	Until time.Time `json:"until"`
+}
+
+// MadeToken defines model for MadeToken.
+type MadeToken struct {
+	Kept KeptToken `json:"kept"`
+
+	// Token shown once, and kept nowhere
+	Token string `json:"token"`
+}
+
+// MakeTokenRequest defines model for Make-tokenRequest.
+type MakeTokenRequest struct {
+	Days int64 `json:"days"`
+
+	// Name what will use it
+	Name   string                    `json:"name"`
+	Scopes *[]MakeTokenRequestScopes `json:"scopes"`
+}
+
+// MakeTokenRequestScopes defines model for MakeTokenRequest.Scopes.
+type MakeTokenRequestScopes string
 
 // Measure defines model for Measure.
 type Measure struct {
@@ -446,6 +534,11 @@ type ProblemDetails struct {
 	//
 	// Example: urn:onus:problem:conflict
 	Type string `json:"type"`
+}
+
+// RedeemInvitationRequest defines model for Redeem-invitationRequest.
+type RedeemInvitationRequest struct {
+	Code string `json:"code"`
 }
 
 // Reversal defines model for Reversal.
@@ -694,6 +787,15 @@ type FollowLogParams struct {
 	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
+// FinishRegistrationJSONBody defines parameters for FinishRegistration.
+type FinishRegistrationJSONBody = interface{}
+
+// FinishRegistrationParams defines parameters for FinishRegistration.
+type FinishRegistrationParams struct {
+	// Name what its holder calls it
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+}
+
 // ListReversalsParams defines parameters for ListReversals.
 type ListReversalsParams struct {
 	// Limit how many at most
@@ -703,17 +805,38 @@ type ListReversalsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// FinishPasskeyJSONBody defines parameters for FinishPasskey.
+type FinishPasskeyJSONBody = interface{}
+
 // AnswerApprovalJSONRequestBody defines body for AnswerApproval for application/json ContentType.
 type AnswerApprovalJSONRequestBody = AnswerBody
 
 // DecideExceptionJSONRequestBody defines body for DecideException for application/json ContentType.
 type DecideExceptionJSONRequestBody = DecisionBody
 
+// InviteJSONRequestBody defines body for Invite for application/json ContentType.
+type InviteJSONRequestBody = InviteRequest
+
+// FinishRegistrationJSONRequestBody defines body for FinishRegistration for application/json ContentType.
+type FinishRegistrationJSONRequestBody = FinishRegistrationJSONBody
+
 // OrderReversalJSONRequestBody defines body for OrderReversal for application/json ContentType.
 type OrderReversalJSONRequestBody = ReversalOrderBody
 
 // PreviewReversalJSONRequestBody defines body for PreviewReversal for application/json ContentType.
 type PreviewReversalJSONRequestBody = ReversalOrderBody
+
+// RedeemInvitationJSONRequestBody defines body for RedeemInvitation for application/json ContentType.
+type RedeemInvitationJSONRequestBody = RedeemInvitationRequest
+
+// FinishPasskeyJSONRequestBody defines body for FinishPasskey for application/json ContentType.
+type FinishPasskeyJSONRequestBody = FinishPasskeyJSONBody
+
+// ExchangeTokenJSONRequestBody defines body for ExchangeToken for application/json ContentType.
+type ExchangeTokenJSONRequestBody = ExchangeTokenRequest
+
+// MakeTokenJSONRequestBody defines body for MakeToken for application/json ContentType.
+type MakeTokenJSONRequestBody = MakeTokenRequest
 
 // VerifyJSONRequestBody defines body for Verify for application/json ContentType.
 type VerifyJSONRequestBody = VerifyRequest
@@ -855,6 +978,20 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/explanations (the `Explain` operationId).
 	Explain(ctx context.Context, params *ExplainParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// InviteWithBody Let somebody sign in once, to register a passkey
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/invitations (the `Invite` operationId).
+	InviteWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Invite Let somebody sign in once, to register a passkey
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/invitations (the `Invite` operationId).
+	Invite(ctx context.Context, body InviteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReadLog Ledger entries, oldest first
 	//
 	// Corresponds with GET /api/v1/log (the `ReadLog` operationId).
@@ -864,6 +1001,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/log/live (the `FollowLog` operationId).
 	FollowLog(ctx context.Context, params *FollowLogParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WhoAmI Who the request is from
+	//
+	// Corresponds with GET /api/v1/me (the `WhoAmI` operationId).
+	WhoAmI(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BeginRegistration Begin to register a passkey
+	//
+	// Corresponds with POST /api/v1/passkeys/begin (the `BeginRegistration` operationId).
+	BeginRegistration(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FinishRegistrationWithBody Register what the passkey answered
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/passkeys/finish (the `FinishRegistration` operationId).
+	FinishRegistrationWithBody(ctx context.Context, params *FinishRegistrationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FinishRegistration Register what the passkey answered
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/passkeys/finish (the `FinishRegistration` operationId).
+	FinishRegistration(ctx context.Context, params *FinishRegistrationParams, body FinishRegistrationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListReversals The orders there were, oldest first
 	//
@@ -902,6 +1063,87 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/reversals/{id} (the `ShowReversal` operationId).
 	ShowReversal(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RedeemInvitationWithBody Sign in by an invitation, once
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/invitation (the `RedeemInvitation` operationId).
+	RedeemInvitationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RedeemInvitation Sign in by an invitation, once
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/invitation (the `RedeemInvitation` operationId).
+	RedeemInvitation(ctx context.Context, body RedeemInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BeginPasskey Begin to sign in by a passkey
+	//
+	// Corresponds with POST /api/v1/sign-in/passkey/begin (the `BeginPasskey` operationId).
+	BeginPasskey(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FinishPasskeyWithBody Sign in by what the passkey answered
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/passkey/finish (the `FinishPasskey` operationId).
+	FinishPasskeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FinishPasskey Sign in by what the passkey answered
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/passkey/finish (the `FinishPasskey` operationId).
+	FinishPasskey(ctx context.Context, body FinishPasskeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExchangeTokenWithBody A token for what an identity provider says of a workload
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/token (the `ExchangeToken` operationId).
+	ExchangeTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExchangeToken A token for what an identity provider says of a workload
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/token (the `ExchangeToken` operationId).
+	ExchangeToken(ctx context.Context, body ExchangeTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SignOut End the session
+	//
+	// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
+	SignOut(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SignOutEverywhere End every session, and revoke every token, of whoever asks
+	//
+	// Corresponds with POST /api/v1/sign-out-everywhere (the `SignOutEverywhere` operationId).
+	SignOutEverywhere(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListTokens The tokens of whoever asks
+	//
+	// Corresponds with GET /api/v1/tokens (the `ListTokens` operationId).
+	ListTokens(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MakeTokenWithBody A token that acts as whoever asks, within its scopes
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/tokens (the `MakeToken` operationId).
+	MakeTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MakeToken A token that acts as whoever asks, within its scopes
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/tokens (the `MakeToken` operationId).
+	MakeToken(ctx context.Context, body MakeTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeToken Revoke a token
+	//
+	// Corresponds with DELETE /api/v1/tokens/{id} (the `RevokeToken` operationId).
+	RevokeToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// VerifyWithBody Check the ledger, the state or completeness now
 	//
@@ -1091,6 +1333,40 @@ func (c *Client) Explain(ctx context.Context, params *ExplainParams, reqEditors 
 	return c.Client.Do(req)
 }
 
+// InviteWithBody Let somebody sign in once, to register a passkey
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/invitations (the `Invite` operationId).
+func (c *Client) InviteWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInviteRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Invite Let somebody sign in once, to register a passkey
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/invitations (the `Invite` operationId).
+func (c *Client) Invite(ctx context.Context, body InviteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInviteRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReadLog Ledger entries, oldest first
 //
 // Corresponds with GET /api/v1/log (the `ReadLog` operationId).
@@ -1111,6 +1387,70 @@ func (c *Client) ReadLog(ctx context.Context, params *ReadLogParams, reqEditors 
 // Corresponds with GET /api/v1/log/live (the `FollowLog` operationId).
 func (c *Client) FollowLog(ctx context.Context, params *FollowLogParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewFollowLogRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WhoAmI Who the request is from
+//
+// Corresponds with GET /api/v1/me (the `WhoAmI` operationId).
+func (c *Client) WhoAmI(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWhoAmIRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BeginRegistration Begin to register a passkey
+//
+// Corresponds with POST /api/v1/passkeys/begin (the `BeginRegistration` operationId).
+func (c *Client) BeginRegistration(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBeginRegistrationRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FinishRegistrationWithBody Register what the passkey answered
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/passkeys/finish (the `FinishRegistration` operationId).
+func (c *Client) FinishRegistrationWithBody(ctx context.Context, params *FinishRegistrationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFinishRegistrationRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FinishRegistration Register what the passkey answered
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/passkeys/finish (the `FinishRegistration` operationId).
+func (c *Client) FinishRegistration(ctx context.Context, params *FinishRegistrationParams, body FinishRegistrationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFinishRegistrationRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1209,6 +1549,217 @@ func (c *Client) PreviewReversal(ctx context.Context, body PreviewReversalJSONRe
 // Corresponds with GET /api/v1/reversals/{id} (the `ShowReversal` operationId).
 func (c *Client) ShowReversal(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewShowReversalRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RedeemInvitationWithBody Sign in by an invitation, once
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/sign-in/invitation (the `RedeemInvitation` operationId).
+func (c *Client) RedeemInvitationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRedeemInvitationRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RedeemInvitation Sign in by an invitation, once
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/sign-in/invitation (the `RedeemInvitation` operationId).
+func (c *Client) RedeemInvitation(ctx context.Context, body RedeemInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRedeemInvitationRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BeginPasskey Begin to sign in by a passkey
+//
+// Corresponds with POST /api/v1/sign-in/passkey/begin (the `BeginPasskey` operationId).
+func (c *Client) BeginPasskey(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBeginPasskeyRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FinishPasskeyWithBody Sign in by what the passkey answered
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/sign-in/passkey/finish (the `FinishPasskey` operationId).
+func (c *Client) FinishPasskeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFinishPasskeyRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FinishPasskey Sign in by what the passkey answered
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/sign-in/passkey/finish (the `FinishPasskey` operationId).
+func (c *Client) FinishPasskey(ctx context.Context, body FinishPasskeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFinishPasskeyRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExchangeTokenWithBody A token for what an identity provider says of a workload
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/sign-in/token (the `ExchangeToken` operationId).
+func (c *Client) ExchangeTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExchangeTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExchangeToken A token for what an identity provider says of a workload
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/sign-in/token (the `ExchangeToken` operationId).
+func (c *Client) ExchangeToken(ctx context.Context, body ExchangeTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExchangeTokenRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SignOut End the session
+//
+// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
+func (c *Client) SignOut(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSignOutRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SignOutEverywhere End every session, and revoke every token, of whoever asks
+//
+// Corresponds with POST /api/v1/sign-out-everywhere (the `SignOutEverywhere` operationId).
+func (c *Client) SignOutEverywhere(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSignOutEverywhereRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListTokens The tokens of whoever asks
+//
+// Corresponds with GET /api/v1/tokens (the `ListTokens` operationId).
+func (c *Client) ListTokens(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTokensRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MakeTokenWithBody A token that acts as whoever asks, within its scopes
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/tokens (the `MakeToken` operationId).
+func (c *Client) MakeTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMakeTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MakeToken A token that acts as whoever asks, within its scopes
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/tokens (the `MakeToken` operationId).
+func (c *Client) MakeToken(ctx context.Context, body MakeTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMakeTokenRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeToken Revoke a token
+//
+// Corresponds with DELETE /api/v1/tokens/{id} (the `RevokeToken` operationId).
+func (c *Client) RevokeToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeTokenRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -1727,6 +2278,46 @@ func NewExplainRequest(server string, params *ExplainParams) (*http.Request, err
 	return req, nil
 }
 
+// NewInviteRequest calls the generic Invite builder with application/json body
+func NewInviteRequest(server string, body InviteJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewInviteRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewInviteRequestWithBody constructs an http.Request for the Invite method, with any body, and a specified content type
+func NewInviteRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/invitations")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewReadLogRequest constructs an http.Request for the ReadLog method
 func NewReadLogRequest(server string, params *ReadLogParams) (*http.Request, error) {
 	var err error
@@ -1906,6 +2497,127 @@ func NewFollowLogRequest(server string, params *FollowLogParams) (*http.Request,
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewWhoAmIRequest constructs an http.Request for the WhoAmI method
+func NewWhoAmIRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/me")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewBeginRegistrationRequest constructs an http.Request for the BeginRegistration method
+func NewBeginRegistrationRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/passkeys/begin")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewFinishRegistrationRequest calls the generic FinishRegistration builder with application/json body
+func NewFinishRegistrationRequest(server string, params *FinishRegistrationParams, body FinishRegistrationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewFinishRegistrationRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewFinishRegistrationRequestWithBody constructs an http.Request for the FinishRegistration method, with any body, and a specified content type
+func NewFinishRegistrationRequestWithBody(server string, params *FinishRegistrationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/passkeys/finish")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -2090,6 +2802,308 @@ func NewShowReversalRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewRedeemInvitationRequest calls the generic RedeemInvitation builder with application/json body
+func NewRedeemInvitationRequest(server string, body RedeemInvitationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRedeemInvitationRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRedeemInvitationRequestWithBody constructs an http.Request for the RedeemInvitation method, with any body, and a specified content type
+func NewRedeemInvitationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/invitation")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewBeginPasskeyRequest constructs an http.Request for the BeginPasskey method
+func NewBeginPasskeyRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/passkey/begin")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewFinishPasskeyRequest calls the generic FinishPasskey builder with application/json body
+func NewFinishPasskeyRequest(server string, body FinishPasskeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewFinishPasskeyRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewFinishPasskeyRequestWithBody constructs an http.Request for the FinishPasskey method, with any body, and a specified content type
+func NewFinishPasskeyRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/passkey/finish")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewExchangeTokenRequest calls the generic ExchangeToken builder with application/json body
+func NewExchangeTokenRequest(server string, body ExchangeTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewExchangeTokenRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewExchangeTokenRequestWithBody constructs an http.Request for the ExchangeToken method, with any body, and a specified content type
+func NewExchangeTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/token")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewSignOutRequest constructs an http.Request for the SignOut method
+func NewSignOutRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-out")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSignOutEverywhereRequest constructs an http.Request for the SignOutEverywhere method
+func NewSignOutEverywhereRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-out-everywhere")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListTokensRequest constructs an http.Request for the ListTokens method
+func NewListTokensRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewMakeTokenRequest calls the generic MakeToken builder with application/json body
+func NewMakeTokenRequest(server string, body MakeTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewMakeTokenRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewMakeTokenRequestWithBody constructs an http.Request for the MakeToken method, with any body, and a specified content type
+func NewMakeTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeTokenRequest constructs an http.Request for the RevokeToken method
+func NewRevokeTokenRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tokens/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewVerifyRequest calls the generic Verify builder with application/json body
 func NewVerifyRequest(server string, body VerifyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2179,150 +3193,283 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/approvals (the `ListApprovals` operationId).
-	ListApprovalsWithResponse(ctx context.Context, params *ListApprovalsParams, reqEditors ...RequestEditorFn) (*ListApprovalsResponse, error)
+	ListApprovalsWithResponse(ctx context.Context, params *ListApprovalsParams, reqEditors ...RequestEditorFn) (*ListApprovalsReply, error)
 
 	// ShowApprovalWithResponse What is asked, its risk, and who can answer
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/approvals/{id} (the `ShowApproval` operationId).
-	ShowApprovalWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowApprovalResponse, error)
+	ShowApprovalWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowApprovalReply, error)
 
 	// AnswerApprovalWithBodyWithResponse Say yes or no to exactly what was asked
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/approvals/{id}/answers (the `AnswerApproval` operationId).
-	AnswerApprovalWithBodyWithResponse(ctx context.Context, id string, params *AnswerApprovalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AnswerApprovalResponse, error)
+	AnswerApprovalWithBodyWithResponse(ctx context.Context, id string, params *AnswerApprovalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AnswerApprovalReply, error)
 
 	// AnswerApprovalWithResponse Say yes or no to exactly what was asked
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/approvals/{id}/answers (the `AnswerApproval` operationId).
-	AnswerApprovalWithResponse(ctx context.Context, id string, params *AnswerApprovalParams, body AnswerApprovalJSONRequestBody, reqEditors ...RequestEditorFn) (*AnswerApprovalResponse, error)
+	AnswerApprovalWithResponse(ctx context.Context, id string, params *AnswerApprovalParams, body AnswerApprovalJSONRequestBody, reqEditors ...RequestEditorFn) (*AnswerApprovalReply, error)
 
 	// ExplainChangeWithResponse Why one change was made, and how it went
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/changes/{id}/explanation (the `ExplainChange` operationId).
-	ExplainChangeWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ExplainChangeResponse, error)
+	ExplainChangeWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ExplainChangeReply, error)
 
 	// ReceiptWithResponse The proof that an event is in the ledger, as a C2SP tlog-proof
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/events/{id}/receipt (the `Receipt` operationId).
-	ReceiptWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ReceiptResponse, error)
+	ReceiptWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ReceiptReply, error)
 
 	// ListExceptionsWithResponse What stopped, the most urgent first
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/exceptions (the `ListExceptions` operationId).
-	ListExceptionsWithResponse(ctx context.Context, params *ListExceptionsParams, reqEditors ...RequestEditorFn) (*ListExceptionsResponse, error)
+	ListExceptionsWithResponse(ctx context.Context, params *ListExceptionsParams, reqEditors ...RequestEditorFn) (*ListExceptionsReply, error)
 
 	// ShowExceptionWithResponse What stopped, what was kept, and what can be done
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/exceptions/{id} (the `ShowException` operationId).
-	ShowExceptionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowExceptionResponse, error)
+	ShowExceptionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowExceptionReply, error)
 
 	// DecideExceptionWithBodyWithResponse End an exception by a decision
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/exceptions/{id}/decisions (the `DecideException` operationId).
-	DecideExceptionWithBodyWithResponse(ctx context.Context, id string, params *DecideExceptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideExceptionResponse, error)
+	DecideExceptionWithBodyWithResponse(ctx context.Context, id string, params *DecideExceptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideExceptionReply, error)
 
 	// DecideExceptionWithResponse End an exception by a decision
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/exceptions/{id}/decisions (the `DecideException` operationId).
-	DecideExceptionWithResponse(ctx context.Context, id string, params *DecideExceptionParams, body DecideExceptionJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideExceptionResponse, error)
+	DecideExceptionWithResponse(ctx context.Context, id string, params *DecideExceptionParams, body DecideExceptionJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideExceptionReply, error)
 
 	// ExplainWithResponse Why somebody has, or lacks, something, and who answers for it
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/explanations (the `Explain` operationId).
-	ExplainWithResponse(ctx context.Context, params *ExplainParams, reqEditors ...RequestEditorFn) (*ExplainResponse, error)
+	ExplainWithResponse(ctx context.Context, params *ExplainParams, reqEditors ...RequestEditorFn) (*ExplainReply, error)
+
+	// InviteWithBodyWithResponse Let somebody sign in once, to register a passkey
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/invitations (the `Invite` operationId).
+	InviteWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InviteReply, error)
+
+	// InviteWithResponse Let somebody sign in once, to register a passkey
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/invitations (the `Invite` operationId).
+	InviteWithResponse(ctx context.Context, body InviteJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteReply, error)
 
 	// ReadLogWithResponse Ledger entries, oldest first
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/log (the `ReadLog` operationId).
-	ReadLogWithResponse(ctx context.Context, params *ReadLogParams, reqEditors ...RequestEditorFn) (*ReadLogResponse, error)
+	ReadLogWithResponse(ctx context.Context, params *ReadLogParams, reqEditors ...RequestEditorFn) (*ReadLogReply, error)
 
 	// FollowLogWithResponse Ledger entries as they come, as server-sent events
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/log/live (the `FollowLog` operationId).
-	FollowLogWithResponse(ctx context.Context, params *FollowLogParams, reqEditors ...RequestEditorFn) (*FollowLogResponse, error)
+	FollowLogWithResponse(ctx context.Context, params *FollowLogParams, reqEditors ...RequestEditorFn) (*FollowLogReply, error)
+
+	// WhoAmIWithResponse Who the request is from
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/me (the `WhoAmI` operationId).
+	WhoAmIWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*WhoAmIReply, error)
+
+	// BeginRegistrationWithResponse Begin to register a passkey
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/passkeys/begin (the `BeginRegistration` operationId).
+	BeginRegistrationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*BeginRegistrationReply, error)
+
+	// FinishRegistrationWithBodyWithResponse Register what the passkey answered
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/passkeys/finish (the `FinishRegistration` operationId).
+	FinishRegistrationWithBodyWithResponse(ctx context.Context, params *FinishRegistrationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FinishRegistrationReply, error)
+
+	// FinishRegistrationWithResponse Register what the passkey answered
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/passkeys/finish (the `FinishRegistration` operationId).
+	FinishRegistrationWithResponse(ctx context.Context, params *FinishRegistrationParams, body FinishRegistrationJSONRequestBody, reqEditors ...RequestEditorFn) (*FinishRegistrationReply, error)
 
 	// ListReversalsWithResponse The orders there were, oldest first
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/reversals (the `ListReversals` operationId).
-	ListReversalsWithResponse(ctx context.Context, params *ListReversalsParams, reqEditors ...RequestEditorFn) (*ListReversalsResponse, error)
+	ListReversalsWithResponse(ctx context.Context, params *ListReversalsParams, reqEditors ...RequestEditorFn) (*ListReversalsReply, error)
 
 	// OrderReversalWithBodyWithResponse Undo what earlier runs did, by the same road
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/reversals (the `OrderReversal` operationId).
-	OrderReversalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OrderReversalResponse, error)
+	OrderReversalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OrderReversalReply, error)
 
 	// OrderReversalWithResponse Undo what earlier runs did, by the same road
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/reversals (the `OrderReversal` operationId).
-	OrderReversalWithResponse(ctx context.Context, body OrderReversalJSONRequestBody, reqEditors ...RequestEditorFn) (*OrderReversalResponse, error)
+	OrderReversalWithResponse(ctx context.Context, body OrderReversalJSONRequestBody, reqEditors ...RequestEditorFn) (*OrderReversalReply, error)
 
 	// PreviewReversalWithBodyWithResponse What a reversal would do on what is so now; nothing is touched
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/reversals/previews (the `PreviewReversal` operationId).
-	PreviewReversalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewReversalResponse, error)
+	PreviewReversalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewReversalReply, error)
 
 	// PreviewReversalWithResponse What a reversal would do on what is so now; nothing is touched
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/reversals/previews (the `PreviewReversal` operationId).
-	PreviewReversalWithResponse(ctx context.Context, body PreviewReversalJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewReversalResponse, error)
+	PreviewReversalWithResponse(ctx context.Context, body PreviewReversalJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewReversalReply, error)
 
 	// ShowReversalWithResponse What became of every change of a reversal
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/reversals/{id} (the `ShowReversal` operationId).
-	ShowReversalWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowReversalResponse, error)
+	ShowReversalWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowReversalReply, error)
+
+	// RedeemInvitationWithBodyWithResponse Sign in by an invitation, once
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/invitation (the `RedeemInvitation` operationId).
+	RedeemInvitationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RedeemInvitationReply, error)
+
+	// RedeemInvitationWithResponse Sign in by an invitation, once
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/invitation (the `RedeemInvitation` operationId).
+	RedeemInvitationWithResponse(ctx context.Context, body RedeemInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*RedeemInvitationReply, error)
+
+	// BeginPasskeyWithResponse Begin to sign in by a passkey
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/passkey/begin (the `BeginPasskey` operationId).
+	BeginPasskeyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*BeginPasskeyReply, error)
+
+	// FinishPasskeyWithBodyWithResponse Sign in by what the passkey answered
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/passkey/finish (the `FinishPasskey` operationId).
+	FinishPasskeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FinishPasskeyReply, error)
+
+	// FinishPasskeyWithResponse Sign in by what the passkey answered
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/passkey/finish (the `FinishPasskey` operationId).
+	FinishPasskeyWithResponse(ctx context.Context, body FinishPasskeyJSONRequestBody, reqEditors ...RequestEditorFn) (*FinishPasskeyReply, error)
+
+	// ExchangeTokenWithBodyWithResponse A token for what an identity provider says of a workload
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/token (the `ExchangeToken` operationId).
+	ExchangeTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExchangeTokenReply, error)
+
+	// ExchangeTokenWithResponse A token for what an identity provider says of a workload
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/token (the `ExchangeToken` operationId).
+	ExchangeTokenWithResponse(ctx context.Context, body ExchangeTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*ExchangeTokenReply, error)
+
+	// SignOutWithResponse End the session
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
+	SignOutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SignOutReply, error)
+
+	// SignOutEverywhereWithResponse End every session, and revoke every token, of whoever asks
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-out-everywhere (the `SignOutEverywhere` operationId).
+	SignOutEverywhereWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SignOutEverywhereReply, error)
+
+	// ListTokensWithResponse The tokens of whoever asks
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/tokens (the `ListTokens` operationId).
+	ListTokensWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListTokensReply, error)
+
+	// MakeTokenWithBodyWithResponse A token that acts as whoever asks, within its scopes
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tokens (the `MakeToken` operationId).
+	MakeTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MakeTokenReply, error)
+
+	// MakeTokenWithResponse A token that acts as whoever asks, within its scopes
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tokens (the `MakeToken` operationId).
+	MakeTokenWithResponse(ctx context.Context, body MakeTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*MakeTokenReply, error)
+
+	// RevokeTokenWithResponse Revoke a token
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/tokens/{id} (the `RevokeToken` operationId).
+	RevokeTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeTokenReply, error)
 
 	// VerifyWithBodyWithResponse Check the ledger, the state or completeness now
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/verifications (the `Verify` operationId).
-	VerifyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VerifyResponse, error)
+	VerifyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VerifyReply, error)
 
 	// VerifyWithResponse Check the ledger, the state or completeness now
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/verifications (the `Verify` operationId).
-	VerifyWithResponse(ctx context.Context, body VerifyJSONRequestBody, reqEditors ...RequestEditorFn) (*VerifyResponse, error)
+	VerifyWithResponse(ctx context.Context, body VerifyJSONRequestBody, reqEditors ...RequestEditorFn) (*VerifyReply, error)
 }
 
-type ListApprovalsResponse struct {
+type ListApprovalsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -2342,47 +3489,47 @@ type ListApprovalsResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListApprovalsResponse) GetJSON200() *ListAsked {
+func (r ListApprovalsReply) GetJSON200() *ListAsked {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListApprovalsResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r ListApprovalsReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListApprovalsResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r ListApprovalsReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ListApprovalsResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r ListApprovalsReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListApprovalsResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r ListApprovalsReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListApprovalsResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r ListApprovalsReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ListApprovalsResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r ListApprovalsReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r ListApprovalsResponse) GetBody() []byte {
+func (r ListApprovalsReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ListApprovalsResponse) Status() string {
+func (r ListApprovalsReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -2390,7 +3537,7 @@ func (r ListApprovalsResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ListApprovalsResponse) StatusCode() int {
+func (r ListApprovalsReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -2398,19 +3545,19 @@ func (r ListApprovalsResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListApprovalsResponse) ContentType() string {
+func (r ListApprovalsReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-// ShowApprovalResponse200Headers the declared response headers of an HTTP 200 response for ShowApproval
-type ShowApprovalResponse200Headers struct {
+// ShowApprovalReply200Headers the declared response headers of an HTTP 200 response for ShowApproval
+type ShowApprovalReply200Headers struct {
 	ETag *string
 }
 
-type ShowApprovalResponse struct {
+type ShowApprovalReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -2428,51 +3575,51 @@ type ShowApprovalResponse struct {
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationproblemJSON500 *ProblemDetails
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ShowApprovalResponse200Headers
+	Headers200 *ShowApprovalReply200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ShowApprovalResponse) GetJSON200() *Weighed {
+func (r ShowApprovalReply) GetJSON200() *Weighed {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ShowApprovalResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r ShowApprovalReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ShowApprovalResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r ShowApprovalReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ShowApprovalResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r ShowApprovalReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ShowApprovalResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r ShowApprovalReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ShowApprovalResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r ShowApprovalReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ShowApprovalResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r ShowApprovalReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r ShowApprovalResponse) GetBody() []byte {
+func (r ShowApprovalReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ShowApprovalResponse) Status() string {
+func (r ShowApprovalReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -2480,7 +3627,7 @@ func (r ShowApprovalResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ShowApprovalResponse) StatusCode() int {
+func (r ShowApprovalReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -2488,14 +3635,14 @@ func (r ShowApprovalResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ShowApprovalResponse) ContentType() string {
+func (r ShowApprovalReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type AnswerApprovalResponse struct {
+type AnswerApprovalReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -2519,57 +3666,57 @@ type AnswerApprovalResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r AnswerApprovalResponse) GetJSON200() *AnsweredBody {
+func (r AnswerApprovalReply) GetJSON200() *AnsweredBody {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r AnswerApprovalResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r AnswerApprovalReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r AnswerApprovalResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r AnswerApprovalReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r AnswerApprovalResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r AnswerApprovalReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r AnswerApprovalResponse) GetApplicationproblemJSON409() *ProblemDetails {
+func (r AnswerApprovalReply) GetApplicationproblemJSON409() *ProblemDetails {
 	return r.ApplicationproblemJSON409
 }
 
 // GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
-func (r AnswerApprovalResponse) GetApplicationproblemJSON412() *ProblemDetails {
+func (r AnswerApprovalReply) GetApplicationproblemJSON412() *ProblemDetails {
 	return r.ApplicationproblemJSON412
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r AnswerApprovalResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r AnswerApprovalReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r AnswerApprovalResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r AnswerApprovalReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r AnswerApprovalResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r AnswerApprovalReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r AnswerApprovalResponse) GetBody() []byte {
+func (r AnswerApprovalReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r AnswerApprovalResponse) Status() string {
+func (r AnswerApprovalReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -2577,7 +3724,7 @@ func (r AnswerApprovalResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r AnswerApprovalResponse) StatusCode() int {
+func (r AnswerApprovalReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -2585,14 +3732,14 @@ func (r AnswerApprovalResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r AnswerApprovalResponse) ContentType() string {
+func (r AnswerApprovalReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type ExplainChangeResponse struct {
+type ExplainChangeReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -2612,47 +3759,47 @@ type ExplainChangeResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ExplainChangeResponse) GetJSON200() *AttributionExplanation {
+func (r ExplainChangeReply) GetJSON200() *AttributionExplanation {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ExplainChangeResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r ExplainChangeReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ExplainChangeResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r ExplainChangeReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ExplainChangeResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r ExplainChangeReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ExplainChangeResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r ExplainChangeReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ExplainChangeResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r ExplainChangeReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ExplainChangeResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r ExplainChangeReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r ExplainChangeResponse) GetBody() []byte {
+func (r ExplainChangeReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ExplainChangeResponse) Status() string {
+func (r ExplainChangeReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -2660,7 +3807,7 @@ func (r ExplainChangeResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ExplainChangeResponse) StatusCode() int {
+func (r ExplainChangeReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -2668,19 +3815,19 @@ func (r ExplainChangeResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ExplainChangeResponse) ContentType() string {
+func (r ExplainChangeReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-// ReceiptResponse200Headers the declared response headers of an HTTP 200 response for Receipt
-type ReceiptResponse200Headers struct {
+// ReceiptReply200Headers the declared response headers of an HTTP 200 response for Receipt
+type ReceiptReply200Headers struct {
 	ContentType *string
 }
 
-type ReceiptResponse struct {
+type ReceiptReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
@@ -2696,46 +3843,46 @@ type ReceiptResponse struct {
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationproblemJSON500 *ProblemDetails
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ReceiptResponse200Headers
+	Headers200 *ReceiptReply200Headers
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ReceiptResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r ReceiptReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ReceiptResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r ReceiptReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ReceiptResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r ReceiptReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ReceiptResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r ReceiptReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ReceiptResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r ReceiptReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ReceiptResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r ReceiptReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r ReceiptResponse) GetBody() []byte {
+func (r ReceiptReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ReceiptResponse) Status() string {
+func (r ReceiptReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -2743,7 +3890,7 @@ func (r ReceiptResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ReceiptResponse) StatusCode() int {
+func (r ReceiptReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -2751,14 +3898,14 @@ func (r ReceiptResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ReceiptResponse) ContentType() string {
+func (r ReceiptReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type ListExceptionsResponse struct {
+type ListExceptionsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -2778,47 +3925,47 @@ type ListExceptionsResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListExceptionsResponse) GetJSON200() *ListProblem {
+func (r ListExceptionsReply) GetJSON200() *ListProblem {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListExceptionsResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r ListExceptionsReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListExceptionsResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r ListExceptionsReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ListExceptionsResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r ListExceptionsReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListExceptionsResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r ListExceptionsReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListExceptionsResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r ListExceptionsReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ListExceptionsResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r ListExceptionsReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r ListExceptionsResponse) GetBody() []byte {
+func (r ListExceptionsReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ListExceptionsResponse) Status() string {
+func (r ListExceptionsReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -2826,7 +3973,7 @@ func (r ListExceptionsResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ListExceptionsResponse) StatusCode() int {
+func (r ListExceptionsReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -2834,19 +3981,19 @@ func (r ListExceptionsResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListExceptionsResponse) ContentType() string {
+func (r ListExceptionsReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-// ShowExceptionResponse200Headers the declared response headers of an HTTP 200 response for ShowException
-type ShowExceptionResponse200Headers struct {
+// ShowExceptionReply200Headers the declared response headers of an HTTP 200 response for ShowException
+type ShowExceptionReply200Headers struct {
 	ETag *string
 }
 
-type ShowExceptionResponse struct {
+type ShowExceptionReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -2864,51 +4011,51 @@ type ShowExceptionResponse struct {
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationproblemJSON500 *ProblemDetails
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ShowExceptionResponse200Headers
+	Headers200 *ShowExceptionReply200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ShowExceptionResponse) GetJSON200() *Problem {
+func (r ShowExceptionReply) GetJSON200() *Problem {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ShowExceptionResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r ShowExceptionReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ShowExceptionResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r ShowExceptionReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ShowExceptionResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r ShowExceptionReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ShowExceptionResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r ShowExceptionReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ShowExceptionResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r ShowExceptionReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ShowExceptionResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r ShowExceptionReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r ShowExceptionResponse) GetBody() []byte {
+func (r ShowExceptionReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ShowExceptionResponse) Status() string {
+func (r ShowExceptionReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -2916,7 +4063,7 @@ func (r ShowExceptionResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ShowExceptionResponse) StatusCode() int {
+func (r ShowExceptionReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -2924,14 +4071,14 @@ func (r ShowExceptionResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ShowExceptionResponse) ContentType() string {
+func (r ShowExceptionReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type DecideExceptionResponse struct {
+type DecideExceptionReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -2955,57 +4102,57 @@ type DecideExceptionResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r DecideExceptionResponse) GetJSON200() *DecidedBody {
+func (r DecideExceptionReply) GetJSON200() *DecidedBody {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r DecideExceptionResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r DecideExceptionReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r DecideExceptionResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r DecideExceptionReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r DecideExceptionResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r DecideExceptionReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r DecideExceptionResponse) GetApplicationproblemJSON409() *ProblemDetails {
+func (r DecideExceptionReply) GetApplicationproblemJSON409() *ProblemDetails {
 	return r.ApplicationproblemJSON409
 }
 
 // GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
-func (r DecideExceptionResponse) GetApplicationproblemJSON412() *ProblemDetails {
+func (r DecideExceptionReply) GetApplicationproblemJSON412() *ProblemDetails {
 	return r.ApplicationproblemJSON412
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r DecideExceptionResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r DecideExceptionReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r DecideExceptionResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r DecideExceptionReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r DecideExceptionResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r DecideExceptionReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r DecideExceptionResponse) GetBody() []byte {
+func (r DecideExceptionReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r DecideExceptionResponse) Status() string {
+func (r DecideExceptionReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -3013,7 +4160,7 @@ func (r DecideExceptionResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r DecideExceptionResponse) StatusCode() int {
+func (r DecideExceptionReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -3021,14 +4168,14 @@ func (r DecideExceptionResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r DecideExceptionResponse) ContentType() string {
+func (r DecideExceptionReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type ExplainResponse struct {
+type ExplainReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -3048,47 +4195,47 @@ type ExplainResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ExplainResponse) GetJSON200() *AttributionExplanation {
+func (r ExplainReply) GetJSON200() *AttributionExplanation {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ExplainResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r ExplainReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ExplainResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r ExplainReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ExplainResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r ExplainReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ExplainResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r ExplainReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ExplainResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r ExplainReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ExplainResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r ExplainReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r ExplainResponse) GetBody() []byte {
+func (r ExplainReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ExplainResponse) Status() string {
+func (r ExplainReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -3096,7 +4243,7 @@ func (r ExplainResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ExplainResponse) StatusCode() int {
+func (r ExplainReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -3104,14 +4251,111 @@ func (r ExplainResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ExplainResponse) ContentType() string {
+func (r ExplainReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type ReadLogResponse struct {
+type InviteReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MadeInvitation
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r InviteReply) GetJSON200() *MadeInvitation {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r InviteReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r InviteReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r InviteReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r InviteReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r InviteReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r InviteReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r InviteReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r InviteReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r InviteReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r InviteReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r InviteReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r InviteReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadLogReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -3131,47 +4375,47 @@ type ReadLogResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ReadLogResponse) GetJSON200() *ListLine {
+func (r ReadLogReply) GetJSON200() *ListLine {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ReadLogResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r ReadLogReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ReadLogResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r ReadLogReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ReadLogResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r ReadLogReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ReadLogResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r ReadLogReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ReadLogResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r ReadLogReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ReadLogResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r ReadLogReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r ReadLogResponse) GetBody() []byte {
+func (r ReadLogReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ReadLogResponse) Status() string {
+func (r ReadLogReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -3179,7 +4423,7 @@ func (r ReadLogResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ReadLogResponse) StatusCode() int {
+func (r ReadLogReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -3187,14 +4431,14 @@ func (r ReadLogResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ReadLogResponse) ContentType() string {
+func (r ReadLogReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type FollowLogResponse struct {
+type FollowLogReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
@@ -3212,42 +4456,42 @@ type FollowLogResponse struct {
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r FollowLogResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r FollowLogReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r FollowLogResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r FollowLogReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r FollowLogResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r FollowLogReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r FollowLogResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r FollowLogReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r FollowLogResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r FollowLogReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r FollowLogResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r FollowLogReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r FollowLogResponse) GetBody() []byte {
+func (r FollowLogReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r FollowLogResponse) Status() string {
+func (r FollowLogReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -3255,7 +4499,7 @@ func (r FollowLogResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r FollowLogResponse) StatusCode() int {
+func (r FollowLogReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -3263,14 +4507,305 @@ func (r FollowLogResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r FollowLogResponse) ContentType() string {
+func (r FollowLogReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type ListReversalsResponse struct {
+type WhoAmIReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Caller
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WhoAmIReply) GetJSON200() *Caller {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r WhoAmIReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r WhoAmIReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r WhoAmIReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r WhoAmIReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r WhoAmIReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r WhoAmIReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r WhoAmIReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WhoAmIReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WhoAmIReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WhoAmIReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// BeginRegistrationReply200Headers the declared response headers of an HTTP 200 response for BeginRegistration
+type BeginRegistrationReply200Headers struct {
+	SetCookie *string
+}
+
+type BeginRegistrationReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *interface{}
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *BeginRegistrationReply200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r BeginRegistrationReply) GetJSON200() *interface{} {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r BeginRegistrationReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r BeginRegistrationReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r BeginRegistrationReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r BeginRegistrationReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r BeginRegistrationReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r BeginRegistrationReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r BeginRegistrationReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r BeginRegistrationReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r BeginRegistrationReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BeginRegistrationReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BeginRegistrationReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BeginRegistrationReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// FinishRegistrationReply200Headers the declared response headers of an HTTP 200 response for FinishRegistration
+type FinishRegistrationReply200Headers struct {
+	SetCookie *string
+}
+
+type FinishRegistrationReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CookiedStructBody
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *FinishRegistrationReply200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r FinishRegistrationReply) GetJSON200() *CookiedStructBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r FinishRegistrationReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r FinishRegistrationReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r FinishRegistrationReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r FinishRegistrationReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r FinishRegistrationReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r FinishRegistrationReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r FinishRegistrationReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r FinishRegistrationReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r FinishRegistrationReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FinishRegistrationReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FinishRegistrationReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FinishRegistrationReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListReversalsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -3290,47 +4825,47 @@ type ListReversalsResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListReversalsResponse) GetJSON200() *ListReversal {
+func (r ListReversalsReply) GetJSON200() *ListReversal {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListReversalsResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r ListReversalsReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListReversalsResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r ListReversalsReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ListReversalsResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r ListReversalsReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListReversalsResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r ListReversalsReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListReversalsResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r ListReversalsReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ListReversalsResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r ListReversalsReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r ListReversalsResponse) GetBody() []byte {
+func (r ListReversalsReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ListReversalsResponse) Status() string {
+func (r ListReversalsReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -3338,7 +4873,7 @@ func (r ListReversalsResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ListReversalsResponse) StatusCode() int {
+func (r ListReversalsReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -3346,14 +4881,14 @@ func (r ListReversalsResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListReversalsResponse) ContentType() string {
+func (r ListReversalsReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type OrderReversalResponse struct {
+type OrderReversalReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON202 the response for an HTTP 202 `application/json` response
@@ -3377,57 +4912,57 @@ type OrderReversalResponse struct {
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
-func (r OrderReversalResponse) GetJSON202() *Reversal {
+func (r OrderReversalReply) GetJSON202() *Reversal {
 	return r.JSON202
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r OrderReversalResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r OrderReversalReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r OrderReversalResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r OrderReversalReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r OrderReversalResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r OrderReversalReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r OrderReversalResponse) GetApplicationproblemJSON409() *ProblemDetails {
+func (r OrderReversalReply) GetApplicationproblemJSON409() *ProblemDetails {
 	return r.ApplicationproblemJSON409
 }
 
 // GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
-func (r OrderReversalResponse) GetApplicationproblemJSON412() *ProblemDetails {
+func (r OrderReversalReply) GetApplicationproblemJSON412() *ProblemDetails {
 	return r.ApplicationproblemJSON412
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r OrderReversalResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r OrderReversalReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r OrderReversalResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r OrderReversalReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r OrderReversalResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r OrderReversalReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r OrderReversalResponse) GetBody() []byte {
+func (r OrderReversalReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r OrderReversalResponse) Status() string {
+func (r OrderReversalReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -3435,7 +4970,7 @@ func (r OrderReversalResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r OrderReversalResponse) StatusCode() int {
+func (r OrderReversalReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -3443,14 +4978,14 @@ func (r OrderReversalResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r OrderReversalResponse) ContentType() string {
+func (r OrderReversalReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type PreviewReversalResponse struct {
+type PreviewReversalReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -3474,57 +5009,57 @@ type PreviewReversalResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r PreviewReversalResponse) GetJSON200() *ReversalView {
+func (r PreviewReversalReply) GetJSON200() *ReversalView {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r PreviewReversalResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r PreviewReversalReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r PreviewReversalResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r PreviewReversalReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r PreviewReversalResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r PreviewReversalReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r PreviewReversalResponse) GetApplicationproblemJSON409() *ProblemDetails {
+func (r PreviewReversalReply) GetApplicationproblemJSON409() *ProblemDetails {
 	return r.ApplicationproblemJSON409
 }
 
 // GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
-func (r PreviewReversalResponse) GetApplicationproblemJSON412() *ProblemDetails {
+func (r PreviewReversalReply) GetApplicationproblemJSON412() *ProblemDetails {
 	return r.ApplicationproblemJSON412
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r PreviewReversalResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r PreviewReversalReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r PreviewReversalResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r PreviewReversalReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r PreviewReversalResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r PreviewReversalReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r PreviewReversalResponse) GetBody() []byte {
+func (r PreviewReversalReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r PreviewReversalResponse) Status() string {
+func (r PreviewReversalReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -3532,7 +5067,7 @@ func (r PreviewReversalResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r PreviewReversalResponse) StatusCode() int {
+func (r PreviewReversalReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -3540,14 +5075,14 @@ func (r PreviewReversalResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r PreviewReversalResponse) ContentType() string {
+func (r PreviewReversalReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type ShowReversalResponse struct {
+type ShowReversalReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -3567,47 +5102,47 @@ type ShowReversalResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ShowReversalResponse) GetJSON200() *[]UndoneView {
+func (r ShowReversalReply) GetJSON200() *[]UndoneView {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ShowReversalResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r ShowReversalReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ShowReversalResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r ShowReversalReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ShowReversalResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r ShowReversalReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ShowReversalResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r ShowReversalReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ShowReversalResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r ShowReversalReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ShowReversalResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r ShowReversalReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r ShowReversalResponse) GetBody() []byte {
+func (r ShowReversalReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ShowReversalResponse) Status() string {
+func (r ShowReversalReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -3615,7 +5150,7 @@ func (r ShowReversalResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ShowReversalResponse) StatusCode() int {
+func (r ShowReversalReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -3623,14 +5158,901 @@ func (r ShowReversalResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ShowReversalResponse) ContentType() string {
+func (r ShowReversalReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type VerifyResponse struct {
+// RedeemInvitationReply200Headers the declared response headers of an HTTP 200 response for RedeemInvitation
+type RedeemInvitationReply200Headers struct {
+	SetCookie *string
+}
+
+type RedeemInvitationReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Caller
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RedeemInvitationReply200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RedeemInvitationReply) GetJSON200() *Caller {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RedeemInvitationReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RedeemInvitationReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RedeemInvitationReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RedeemInvitationReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r RedeemInvitationReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r RedeemInvitationReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RedeemInvitationReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r RedeemInvitationReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r RedeemInvitationReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RedeemInvitationReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RedeemInvitationReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RedeemInvitationReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// BeginPasskeyReply200Headers the declared response headers of an HTTP 200 response for BeginPasskey
+type BeginPasskeyReply200Headers struct {
+	SetCookie *string
+}
+
+type BeginPasskeyReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *interface{}
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *BeginPasskeyReply200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r BeginPasskeyReply) GetJSON200() *interface{} {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r BeginPasskeyReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r BeginPasskeyReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r BeginPasskeyReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r BeginPasskeyReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r BeginPasskeyReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r BeginPasskeyReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r BeginPasskeyReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r BeginPasskeyReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r BeginPasskeyReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BeginPasskeyReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BeginPasskeyReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BeginPasskeyReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// FinishPasskeyReply200Headers the declared response headers of an HTTP 200 response for FinishPasskey
+type FinishPasskeyReply200Headers struct {
+	SetCookie *string
+}
+
+type FinishPasskeyReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Caller
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *FinishPasskeyReply200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r FinishPasskeyReply) GetJSON200() *Caller {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r FinishPasskeyReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r FinishPasskeyReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r FinishPasskeyReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r FinishPasskeyReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r FinishPasskeyReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r FinishPasskeyReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r FinishPasskeyReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r FinishPasskeyReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r FinishPasskeyReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FinishPasskeyReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FinishPasskeyReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FinishPasskeyReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExchangeTokenReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MadeToken
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExchangeTokenReply) GetJSON200() *MadeToken {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ExchangeTokenReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ExchangeTokenReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ExchangeTokenReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ExchangeTokenReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r ExchangeTokenReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ExchangeTokenReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ExchangeTokenReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ExchangeTokenReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ExchangeTokenReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExchangeTokenReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExchangeTokenReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExchangeTokenReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SignOutReply200Headers the declared response headers of an HTTP 200 response for SignOut
+type SignOutReply200Headers struct {
+	SetCookie *string
+}
+
+type SignOutReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CookiedStructBody
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SignOutReply200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SignOutReply) GetJSON200() *CookiedStructBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r SignOutReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SignOutReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r SignOutReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r SignOutReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r SignOutReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r SignOutReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r SignOutReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r SignOutReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r SignOutReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SignOutReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SignOutReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SignOutReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SignOutEverywhereReply200Headers the declared response headers of an HTTP 200 response for SignOutEverywhere
+type SignOutEverywhereReply200Headers struct {
+	SetCookie *string
+}
+
+type SignOutEverywhereReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CookiedStructBody
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SignOutEverywhereReply200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SignOutEverywhereReply) GetJSON200() *CookiedStructBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r SignOutEverywhereReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SignOutEverywhereReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r SignOutEverywhereReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r SignOutEverywhereReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r SignOutEverywhereReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r SignOutEverywhereReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r SignOutEverywhereReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r SignOutEverywhereReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r SignOutEverywhereReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SignOutEverywhereReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SignOutEverywhereReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SignOutEverywhereReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListTokensReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListKeptToken
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListTokensReply) GetJSON200() *ListKeptToken {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListTokensReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListTokensReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListTokensReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListTokensReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListTokensReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListTokensReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ListTokensReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListTokensReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListTokensReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListTokensReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type MakeTokenReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MadeToken
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MakeTokenReply) GetJSON200() *MadeToken {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r MakeTokenReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r MakeTokenReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r MakeTokenReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r MakeTokenReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r MakeTokenReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r MakeTokenReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r MakeTokenReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r MakeTokenReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r MakeTokenReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MakeTokenReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MakeTokenReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MakeTokenReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeTokenReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RevokeTokenReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RevokeTokenReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RevokeTokenReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RevokeTokenReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r RevokeTokenReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r RevokeTokenReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RevokeTokenReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r RevokeTokenReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeTokenReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeTokenReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeTokenReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeTokenReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type VerifyReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -3654,57 +6076,57 @@ type VerifyResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r VerifyResponse) GetJSON200() *Verification {
+func (r VerifyReply) GetJSON200() *Verification {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r VerifyResponse) GetApplicationproblemJSON401() *ProblemDetails {
+func (r VerifyReply) GetApplicationproblemJSON401() *ProblemDetails {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r VerifyResponse) GetApplicationproblemJSON403() *ProblemDetails {
+func (r VerifyReply) GetApplicationproblemJSON403() *ProblemDetails {
 	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r VerifyResponse) GetApplicationproblemJSON404() *ProblemDetails {
+func (r VerifyReply) GetApplicationproblemJSON404() *ProblemDetails {
 	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r VerifyResponse) GetApplicationproblemJSON409() *ProblemDetails {
+func (r VerifyReply) GetApplicationproblemJSON409() *ProblemDetails {
 	return r.ApplicationproblemJSON409
 }
 
 // GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
-func (r VerifyResponse) GetApplicationproblemJSON412() *ProblemDetails {
+func (r VerifyReply) GetApplicationproblemJSON412() *ProblemDetails {
 	return r.ApplicationproblemJSON412
 }
 
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r VerifyResponse) GetApplicationproblemJSON422() *ProblemDetails {
+func (r VerifyReply) GetApplicationproblemJSON422() *ProblemDetails {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r VerifyResponse) GetApplicationproblemJSON429() *ProblemDetails {
+func (r VerifyReply) GetApplicationproblemJSON429() *ProblemDetails {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r VerifyResponse) GetApplicationproblemJSON500() *ProblemDetails {
+func (r VerifyReply) GetApplicationproblemJSON500() *ProblemDetails {
 	return r.ApplicationproblemJSON500
 }
 
 // GetBody returns the raw response body bytes
-func (r VerifyResponse) GetBody() []byte {
+func (r VerifyReply) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r VerifyResponse) Status() string {
+func (r VerifyReply) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -3712,7 +6134,7 @@ func (r VerifyResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r VerifyResponse) StatusCode() int {
+func (r VerifyReply) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -3720,7 +6142,7 @@ func (r VerifyResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r VerifyResponse) ContentType() string {
+func (r VerifyReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3732,12 +6154,12 @@ func (r VerifyResponse) ContentType() string {
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/approvals (the `ListApprovals` operationId).
-func (c *ClientWithResponses) ListApprovalsWithResponse(ctx context.Context, params *ListApprovalsParams, reqEditors ...RequestEditorFn) (*ListApprovalsResponse, error) {
+func (c *ClientWithResponses) ListApprovalsWithResponse(ctx context.Context, params *ListApprovalsParams, reqEditors ...RequestEditorFn) (*ListApprovalsReply, error) {
 	rsp, err := c.ListApprovals(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseListApprovalsResponse(rsp)
+	return ParseListApprovalsReply(rsp)
 }
 
 // ShowApprovalWithResponse What is asked, its risk, and who can answer
@@ -3745,12 +6167,12 @@ func (c *ClientWithResponses) ListApprovalsWithResponse(ctx context.Context, par
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/approvals/{id} (the `ShowApproval` operationId).
-func (c *ClientWithResponses) ShowApprovalWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowApprovalResponse, error) {
+func (c *ClientWithResponses) ShowApprovalWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowApprovalReply, error) {
 	rsp, err := c.ShowApproval(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseShowApprovalResponse(rsp)
+	return ParseShowApprovalReply(rsp)
 }
 
 // AnswerApprovalWithBodyWithResponse Say yes or no to exactly what was asked
@@ -3758,12 +6180,12 @@ func (c *ClientWithResponses) ShowApprovalWithResponse(ctx context.Context, id s
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/approvals/{id}/answers (the `AnswerApproval` operationId).
-func (c *ClientWithResponses) AnswerApprovalWithBodyWithResponse(ctx context.Context, id string, params *AnswerApprovalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AnswerApprovalResponse, error) {
+func (c *ClientWithResponses) AnswerApprovalWithBodyWithResponse(ctx context.Context, id string, params *AnswerApprovalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AnswerApprovalReply, error) {
 	rsp, err := c.AnswerApprovalWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseAnswerApprovalResponse(rsp)
+	return ParseAnswerApprovalReply(rsp)
 }
 
 // AnswerApprovalWithResponse Say yes or no to exactly what was asked
@@ -3771,12 +6193,12 @@ func (c *ClientWithResponses) AnswerApprovalWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/approvals/{id}/answers (the `AnswerApproval` operationId).
-func (c *ClientWithResponses) AnswerApprovalWithResponse(ctx context.Context, id string, params *AnswerApprovalParams, body AnswerApprovalJSONRequestBody, reqEditors ...RequestEditorFn) (*AnswerApprovalResponse, error) {
+func (c *ClientWithResponses) AnswerApprovalWithResponse(ctx context.Context, id string, params *AnswerApprovalParams, body AnswerApprovalJSONRequestBody, reqEditors ...RequestEditorFn) (*AnswerApprovalReply, error) {
 	rsp, err := c.AnswerApproval(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseAnswerApprovalResponse(rsp)
+	return ParseAnswerApprovalReply(rsp)
 }
 
 // ExplainChangeWithResponse Why one change was made, and how it went
@@ -3784,12 +6206,12 @@ func (c *ClientWithResponses) AnswerApprovalWithResponse(ctx context.Context, id
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/changes/{id}/explanation (the `ExplainChange` operationId).
-func (c *ClientWithResponses) ExplainChangeWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ExplainChangeResponse, error) {
+func (c *ClientWithResponses) ExplainChangeWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ExplainChangeReply, error) {
 	rsp, err := c.ExplainChange(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseExplainChangeResponse(rsp)
+	return ParseExplainChangeReply(rsp)
 }
 
 // ReceiptWithResponse The proof that an event is in the ledger, as a C2SP tlog-proof
@@ -3797,12 +6219,12 @@ func (c *ClientWithResponses) ExplainChangeWithResponse(ctx context.Context, id 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/events/{id}/receipt (the `Receipt` operationId).
-func (c *ClientWithResponses) ReceiptWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ReceiptResponse, error) {
+func (c *ClientWithResponses) ReceiptWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ReceiptReply, error) {
 	rsp, err := c.Receipt(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseReceiptResponse(rsp)
+	return ParseReceiptReply(rsp)
 }
 
 // ListExceptionsWithResponse What stopped, the most urgent first
@@ -3810,12 +6232,12 @@ func (c *ClientWithResponses) ReceiptWithResponse(ctx context.Context, id string
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/exceptions (the `ListExceptions` operationId).
-func (c *ClientWithResponses) ListExceptionsWithResponse(ctx context.Context, params *ListExceptionsParams, reqEditors ...RequestEditorFn) (*ListExceptionsResponse, error) {
+func (c *ClientWithResponses) ListExceptionsWithResponse(ctx context.Context, params *ListExceptionsParams, reqEditors ...RequestEditorFn) (*ListExceptionsReply, error) {
 	rsp, err := c.ListExceptions(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseListExceptionsResponse(rsp)
+	return ParseListExceptionsReply(rsp)
 }
 
 // ShowExceptionWithResponse What stopped, what was kept, and what can be done
@@ -3823,12 +6245,12 @@ func (c *ClientWithResponses) ListExceptionsWithResponse(ctx context.Context, pa
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/exceptions/{id} (the `ShowException` operationId).
-func (c *ClientWithResponses) ShowExceptionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowExceptionResponse, error) {
+func (c *ClientWithResponses) ShowExceptionWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowExceptionReply, error) {
 	rsp, err := c.ShowException(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseShowExceptionResponse(rsp)
+	return ParseShowExceptionReply(rsp)
 }
 
 // DecideExceptionWithBodyWithResponse End an exception by a decision
@@ -3836,12 +6258,12 @@ func (c *ClientWithResponses) ShowExceptionWithResponse(ctx context.Context, id 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/exceptions/{id}/decisions (the `DecideException` operationId).
-func (c *ClientWithResponses) DecideExceptionWithBodyWithResponse(ctx context.Context, id string, params *DecideExceptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideExceptionResponse, error) {
+func (c *ClientWithResponses) DecideExceptionWithBodyWithResponse(ctx context.Context, id string, params *DecideExceptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideExceptionReply, error) {
 	rsp, err := c.DecideExceptionWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseDecideExceptionResponse(rsp)
+	return ParseDecideExceptionReply(rsp)
 }
 
 // DecideExceptionWithResponse End an exception by a decision
@@ -3849,12 +6271,12 @@ func (c *ClientWithResponses) DecideExceptionWithBodyWithResponse(ctx context.Co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/exceptions/{id}/decisions (the `DecideException` operationId).
-func (c *ClientWithResponses) DecideExceptionWithResponse(ctx context.Context, id string, params *DecideExceptionParams, body DecideExceptionJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideExceptionResponse, error) {
+func (c *ClientWithResponses) DecideExceptionWithResponse(ctx context.Context, id string, params *DecideExceptionParams, body DecideExceptionJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideExceptionReply, error) {
 	rsp, err := c.DecideException(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseDecideExceptionResponse(rsp)
+	return ParseDecideExceptionReply(rsp)
 }
 
 // ExplainWithResponse Why somebody has, or lacks, something, and who answers for it
@@ -3862,12 +6284,38 @@ func (c *ClientWithResponses) DecideExceptionWithResponse(ctx context.Context, i
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/explanations (the `Explain` operationId).
-func (c *ClientWithResponses) ExplainWithResponse(ctx context.Context, params *ExplainParams, reqEditors ...RequestEditorFn) (*ExplainResponse, error) {
+func (c *ClientWithResponses) ExplainWithResponse(ctx context.Context, params *ExplainParams, reqEditors ...RequestEditorFn) (*ExplainReply, error) {
 	rsp, err := c.Explain(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseExplainResponse(rsp)
+	return ParseExplainReply(rsp)
+}
+
+// InviteWithBodyWithResponse Let somebody sign in once, to register a passkey
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/invitations (the `Invite` operationId).
+func (c *ClientWithResponses) InviteWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InviteReply, error) {
+	rsp, err := c.InviteWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInviteReply(rsp)
+}
+
+// InviteWithResponse Let somebody sign in once, to register a passkey
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/invitations (the `Invite` operationId).
+func (c *ClientWithResponses) InviteWithResponse(ctx context.Context, body InviteJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteReply, error) {
+	rsp, err := c.Invite(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInviteReply(rsp)
 }
 
 // ReadLogWithResponse Ledger entries, oldest first
@@ -3875,12 +6323,12 @@ func (c *ClientWithResponses) ExplainWithResponse(ctx context.Context, params *E
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/log (the `ReadLog` operationId).
-func (c *ClientWithResponses) ReadLogWithResponse(ctx context.Context, params *ReadLogParams, reqEditors ...RequestEditorFn) (*ReadLogResponse, error) {
+func (c *ClientWithResponses) ReadLogWithResponse(ctx context.Context, params *ReadLogParams, reqEditors ...RequestEditorFn) (*ReadLogReply, error) {
 	rsp, err := c.ReadLog(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseReadLogResponse(rsp)
+	return ParseReadLogReply(rsp)
 }
 
 // FollowLogWithResponse Ledger entries as they come, as server-sent events
@@ -3888,12 +6336,64 @@ func (c *ClientWithResponses) ReadLogWithResponse(ctx context.Context, params *R
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/log/live (the `FollowLog` operationId).
-func (c *ClientWithResponses) FollowLogWithResponse(ctx context.Context, params *FollowLogParams, reqEditors ...RequestEditorFn) (*FollowLogResponse, error) {
+func (c *ClientWithResponses) FollowLogWithResponse(ctx context.Context, params *FollowLogParams, reqEditors ...RequestEditorFn) (*FollowLogReply, error) {
 	rsp, err := c.FollowLog(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseFollowLogResponse(rsp)
+	return ParseFollowLogReply(rsp)
+}
+
+// WhoAmIWithResponse Who the request is from
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/me (the `WhoAmI` operationId).
+func (c *ClientWithResponses) WhoAmIWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*WhoAmIReply, error) {
+	rsp, err := c.WhoAmI(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWhoAmIReply(rsp)
+}
+
+// BeginRegistrationWithResponse Begin to register a passkey
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/passkeys/begin (the `BeginRegistration` operationId).
+func (c *ClientWithResponses) BeginRegistrationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*BeginRegistrationReply, error) {
+	rsp, err := c.BeginRegistration(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBeginRegistrationReply(rsp)
+}
+
+// FinishRegistrationWithBodyWithResponse Register what the passkey answered
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/passkeys/finish (the `FinishRegistration` operationId).
+func (c *ClientWithResponses) FinishRegistrationWithBodyWithResponse(ctx context.Context, params *FinishRegistrationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FinishRegistrationReply, error) {
+	rsp, err := c.FinishRegistrationWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFinishRegistrationReply(rsp)
+}
+
+// FinishRegistrationWithResponse Register what the passkey answered
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/passkeys/finish (the `FinishRegistration` operationId).
+func (c *ClientWithResponses) FinishRegistrationWithResponse(ctx context.Context, params *FinishRegistrationParams, body FinishRegistrationJSONRequestBody, reqEditors ...RequestEditorFn) (*FinishRegistrationReply, error) {
+	rsp, err := c.FinishRegistration(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFinishRegistrationReply(rsp)
 }
 
 // ListReversalsWithResponse The orders there were, oldest first
@@ -3901,12 +6401,12 @@ func (c *ClientWithResponses) FollowLogWithResponse(ctx context.Context, params 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/reversals (the `ListReversals` operationId).
-func (c *ClientWithResponses) ListReversalsWithResponse(ctx context.Context, params *ListReversalsParams, reqEditors ...RequestEditorFn) (*ListReversalsResponse, error) {
+func (c *ClientWithResponses) ListReversalsWithResponse(ctx context.Context, params *ListReversalsParams, reqEditors ...RequestEditorFn) (*ListReversalsReply, error) {
 	rsp, err := c.ListReversals(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseListReversalsResponse(rsp)
+	return ParseListReversalsReply(rsp)
 }
 
 // OrderReversalWithBodyWithResponse Undo what earlier runs did, by the same road
@@ -3914,12 +6414,12 @@ func (c *ClientWithResponses) ListReversalsWithResponse(ctx context.Context, par
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/reversals (the `OrderReversal` operationId).
-func (c *ClientWithResponses) OrderReversalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OrderReversalResponse, error) {
+func (c *ClientWithResponses) OrderReversalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OrderReversalReply, error) {
 	rsp, err := c.OrderReversalWithBody(ctx, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseOrderReversalResponse(rsp)
+	return ParseOrderReversalReply(rsp)
 }
 
 // OrderReversalWithResponse Undo what earlier runs did, by the same road
@@ -3927,12 +6427,12 @@ func (c *ClientWithResponses) OrderReversalWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/reversals (the `OrderReversal` operationId).
-func (c *ClientWithResponses) OrderReversalWithResponse(ctx context.Context, body OrderReversalJSONRequestBody, reqEditors ...RequestEditorFn) (*OrderReversalResponse, error) {
+func (c *ClientWithResponses) OrderReversalWithResponse(ctx context.Context, body OrderReversalJSONRequestBody, reqEditors ...RequestEditorFn) (*OrderReversalReply, error) {
 	rsp, err := c.OrderReversal(ctx, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseOrderReversalResponse(rsp)
+	return ParseOrderReversalReply(rsp)
 }
 
 // PreviewReversalWithBodyWithResponse What a reversal would do on what is so now; nothing is touched
@@ -3940,12 +6440,12 @@ func (c *ClientWithResponses) OrderReversalWithResponse(ctx context.Context, bod
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/reversals/previews (the `PreviewReversal` operationId).
-func (c *ClientWithResponses) PreviewReversalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewReversalResponse, error) {
+func (c *ClientWithResponses) PreviewReversalWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewReversalReply, error) {
 	rsp, err := c.PreviewReversalWithBody(ctx, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParsePreviewReversalResponse(rsp)
+	return ParsePreviewReversalReply(rsp)
 }
 
 // PreviewReversalWithResponse What a reversal would do on what is so now; nothing is touched
@@ -3953,12 +6453,12 @@ func (c *ClientWithResponses) PreviewReversalWithBodyWithResponse(ctx context.Co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/reversals/previews (the `PreviewReversal` operationId).
-func (c *ClientWithResponses) PreviewReversalWithResponse(ctx context.Context, body PreviewReversalJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewReversalResponse, error) {
+func (c *ClientWithResponses) PreviewReversalWithResponse(ctx context.Context, body PreviewReversalJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewReversalReply, error) {
 	rsp, err := c.PreviewReversal(ctx, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParsePreviewReversalResponse(rsp)
+	return ParsePreviewReversalReply(rsp)
 }
 
 // ShowReversalWithResponse What became of every change of a reversal
@@ -3966,12 +6466,181 @@ func (c *ClientWithResponses) PreviewReversalWithResponse(ctx context.Context, b
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/reversals/{id} (the `ShowReversal` operationId).
-func (c *ClientWithResponses) ShowReversalWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowReversalResponse, error) {
+func (c *ClientWithResponses) ShowReversalWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowReversalReply, error) {
 	rsp, err := c.ShowReversal(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseShowReversalResponse(rsp)
+	return ParseShowReversalReply(rsp)
+}
+
+// RedeemInvitationWithBodyWithResponse Sign in by an invitation, once
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/invitation (the `RedeemInvitation` operationId).
+func (c *ClientWithResponses) RedeemInvitationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RedeemInvitationReply, error) {
+	rsp, err := c.RedeemInvitationWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRedeemInvitationReply(rsp)
+}
+
+// RedeemInvitationWithResponse Sign in by an invitation, once
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/invitation (the `RedeemInvitation` operationId).
+func (c *ClientWithResponses) RedeemInvitationWithResponse(ctx context.Context, body RedeemInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*RedeemInvitationReply, error) {
+	rsp, err := c.RedeemInvitation(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRedeemInvitationReply(rsp)
+}
+
+// BeginPasskeyWithResponse Begin to sign in by a passkey
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/passkey/begin (the `BeginPasskey` operationId).
+func (c *ClientWithResponses) BeginPasskeyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*BeginPasskeyReply, error) {
+	rsp, err := c.BeginPasskey(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBeginPasskeyReply(rsp)
+}
+
+// FinishPasskeyWithBodyWithResponse Sign in by what the passkey answered
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/passkey/finish (the `FinishPasskey` operationId).
+func (c *ClientWithResponses) FinishPasskeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FinishPasskeyReply, error) {
+	rsp, err := c.FinishPasskeyWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFinishPasskeyReply(rsp)
+}
+
+// FinishPasskeyWithResponse Sign in by what the passkey answered
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/passkey/finish (the `FinishPasskey` operationId).
+func (c *ClientWithResponses) FinishPasskeyWithResponse(ctx context.Context, body FinishPasskeyJSONRequestBody, reqEditors ...RequestEditorFn) (*FinishPasskeyReply, error) {
+	rsp, err := c.FinishPasskey(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFinishPasskeyReply(rsp)
+}
+
+// ExchangeTokenWithBodyWithResponse A token for what an identity provider says of a workload
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/token (the `ExchangeToken` operationId).
+func (c *ClientWithResponses) ExchangeTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExchangeTokenReply, error) {
+	rsp, err := c.ExchangeTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExchangeTokenReply(rsp)
+}
+
+// ExchangeTokenWithResponse A token for what an identity provider says of a workload
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/token (the `ExchangeToken` operationId).
+func (c *ClientWithResponses) ExchangeTokenWithResponse(ctx context.Context, body ExchangeTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*ExchangeTokenReply, error) {
+	rsp, err := c.ExchangeToken(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExchangeTokenReply(rsp)
+}
+
+// SignOutWithResponse End the session
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
+func (c *ClientWithResponses) SignOutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SignOutReply, error) {
+	rsp, err := c.SignOut(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSignOutReply(rsp)
+}
+
+// SignOutEverywhereWithResponse End every session, and revoke every token, of whoever asks
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-out-everywhere (the `SignOutEverywhere` operationId).
+func (c *ClientWithResponses) SignOutEverywhereWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SignOutEverywhereReply, error) {
+	rsp, err := c.SignOutEverywhere(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSignOutEverywhereReply(rsp)
+}
+
+// ListTokensWithResponse The tokens of whoever asks
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/tokens (the `ListTokens` operationId).
+func (c *ClientWithResponses) ListTokensWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListTokensReply, error) {
+	rsp, err := c.ListTokens(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListTokensReply(rsp)
+}
+
+// MakeTokenWithBodyWithResponse A token that acts as whoever asks, within its scopes
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tokens (the `MakeToken` operationId).
+func (c *ClientWithResponses) MakeTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MakeTokenReply, error) {
+	rsp, err := c.MakeTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMakeTokenReply(rsp)
+}
+
+// MakeTokenWithResponse A token that acts as whoever asks, within its scopes
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tokens (the `MakeToken` operationId).
+func (c *ClientWithResponses) MakeTokenWithResponse(ctx context.Context, body MakeTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*MakeTokenReply, error) {
+	rsp, err := c.MakeToken(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMakeTokenReply(rsp)
+}
+
+// RevokeTokenWithResponse Revoke a token
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/tokens/{id} (the `RevokeToken` operationId).
+func (c *ClientWithResponses) RevokeTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeTokenReply, error) {
+	rsp, err := c.RevokeToken(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeTokenReply(rsp)
 }
 
 // VerifyWithBodyWithResponse Check the ledger, the state or completeness now
@@ -3979,12 +6648,12 @@ func (c *ClientWithResponses) ShowReversalWithResponse(ctx context.Context, id s
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/verifications (the `Verify` operationId).
-func (c *ClientWithResponses) VerifyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VerifyResponse, error) {
+func (c *ClientWithResponses) VerifyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VerifyReply, error) {
 	rsp, err := c.VerifyWithBody(ctx, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseVerifyResponse(rsp)
+	return ParseVerifyReply(rsp)
 }
 
 // VerifyWithResponse Check the ledger, the state or completeness now
@@ -3992,23 +6661,23 @@ func (c *ClientWithResponses) VerifyWithBodyWithResponse(ctx context.Context, co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/verifications (the `Verify` operationId).
-func (c *ClientWithResponses) VerifyWithResponse(ctx context.Context, body VerifyJSONRequestBody, reqEditors ...RequestEditorFn) (*VerifyResponse, error) {
+func (c *ClientWithResponses) VerifyWithResponse(ctx context.Context, body VerifyJSONRequestBody, reqEditors ...RequestEditorFn) (*VerifyReply, error) {
 	rsp, err := c.Verify(ctx, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseVerifyResponse(rsp)
+	return ParseVerifyReply(rsp)
 }
 
-// ParseListApprovalsResponse parses an HTTP response from a ListApprovalsWithResponse call
-func ParseListApprovalsResponse(rsp *http.Response) (*ListApprovalsResponse, error) {
+// ParseListApprovalsReply parses an HTTP response from a ListApprovalsWithResponse call
+func ParseListApprovalsReply(rsp *http.Response) (*ListApprovalsReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ListApprovalsResponse{
+	response := &ListApprovalsReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4068,15 +6737,15 @@ func ParseListApprovalsResponse(rsp *http.Response) (*ListApprovalsResponse, err
 	return response, nil
 }
 
-// ParseShowApprovalResponse parses an HTTP response from a ShowApprovalWithResponse call
-func ParseShowApprovalResponse(rsp *http.Response) (*ShowApprovalResponse, error) {
+// ParseShowApprovalReply parses an HTTP response from a ShowApprovalWithResponse call
+func ParseShowApprovalReply(rsp *http.Response) (*ShowApprovalReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ShowApprovalResponse{
+	response := &ShowApprovalReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4135,7 +6804,7 @@ func ParseShowApprovalResponse(rsp *http.Response) (*ShowApprovalResponse, error
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers ShowApprovalResponse200Headers
+		var headers ShowApprovalReply200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -4149,15 +6818,15 @@ func ParseShowApprovalResponse(rsp *http.Response) (*ShowApprovalResponse, error
 	return response, nil
 }
 
-// ParseAnswerApprovalResponse parses an HTTP response from a AnswerApprovalWithResponse call
-func ParseAnswerApprovalResponse(rsp *http.Response) (*AnswerApprovalResponse, error) {
+// ParseAnswerApprovalReply parses an HTTP response from a AnswerApprovalWithResponse call
+func ParseAnswerApprovalReply(rsp *http.Response) (*AnswerApprovalReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &AnswerApprovalResponse{
+	response := &AnswerApprovalReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4231,15 +6900,15 @@ func ParseAnswerApprovalResponse(rsp *http.Response) (*AnswerApprovalResponse, e
 	return response, nil
 }
 
-// ParseExplainChangeResponse parses an HTTP response from a ExplainChangeWithResponse call
-func ParseExplainChangeResponse(rsp *http.Response) (*ExplainChangeResponse, error) {
+// ParseExplainChangeReply parses an HTTP response from a ExplainChangeWithResponse call
+func ParseExplainChangeReply(rsp *http.Response) (*ExplainChangeReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ExplainChangeResponse{
+	response := &ExplainChangeReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4299,15 +6968,15 @@ func ParseExplainChangeResponse(rsp *http.Response) (*ExplainChangeResponse, err
 	return response, nil
 }
 
-// ParseReceiptResponse parses an HTTP response from a ReceiptWithResponse call
-func ParseReceiptResponse(rsp *http.Response) (*ReceiptResponse, error) {
+// ParseReceiptReply parses an HTTP response from a ReceiptWithResponse call
+func ParseReceiptReply(rsp *http.Response) (*ReceiptReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ReceiptResponse{
+	response := &ReceiptReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4359,7 +7028,7 @@ func ParseReceiptResponse(rsp *http.Response) (*ReceiptResponse, error) {
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers ReceiptResponse200Headers
+		var headers ReceiptReply200Headers
 		if values := rsp.Header.Values("Content-Type"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Type", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -4373,15 +7042,15 @@ func ParseReceiptResponse(rsp *http.Response) (*ReceiptResponse, error) {
 	return response, nil
 }
 
-// ParseListExceptionsResponse parses an HTTP response from a ListExceptionsWithResponse call
-func ParseListExceptionsResponse(rsp *http.Response) (*ListExceptionsResponse, error) {
+// ParseListExceptionsReply parses an HTTP response from a ListExceptionsWithResponse call
+func ParseListExceptionsReply(rsp *http.Response) (*ListExceptionsReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ListExceptionsResponse{
+	response := &ListExceptionsReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4441,15 +7110,15 @@ func ParseListExceptionsResponse(rsp *http.Response) (*ListExceptionsResponse, e
 	return response, nil
 }
 
-// ParseShowExceptionResponse parses an HTTP response from a ShowExceptionWithResponse call
-func ParseShowExceptionResponse(rsp *http.Response) (*ShowExceptionResponse, error) {
+// ParseShowExceptionReply parses an HTTP response from a ShowExceptionWithResponse call
+func ParseShowExceptionReply(rsp *http.Response) (*ShowExceptionReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ShowExceptionResponse{
+	response := &ShowExceptionReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4508,7 +7177,7 @@ func ParseShowExceptionResponse(rsp *http.Response) (*ShowExceptionResponse, err
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers ShowExceptionResponse200Headers
+		var headers ShowExceptionReply200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -4522,15 +7191,15 @@ func ParseShowExceptionResponse(rsp *http.Response) (*ShowExceptionResponse, err
 	return response, nil
 }
 
-// ParseDecideExceptionResponse parses an HTTP response from a DecideExceptionWithResponse call
-func ParseDecideExceptionResponse(rsp *http.Response) (*DecideExceptionResponse, error) {
+// ParseDecideExceptionReply parses an HTTP response from a DecideExceptionWithResponse call
+func ParseDecideExceptionReply(rsp *http.Response) (*DecideExceptionReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &DecideExceptionResponse{
+	response := &DecideExceptionReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4604,15 +7273,15 @@ func ParseDecideExceptionResponse(rsp *http.Response) (*DecideExceptionResponse,
 	return response, nil
 }
 
-// ParseExplainResponse parses an HTTP response from a ExplainWithResponse call
-func ParseExplainResponse(rsp *http.Response) (*ExplainResponse, error) {
+// ParseExplainReply parses an HTTP response from a ExplainWithResponse call
+func ParseExplainReply(rsp *http.Response) (*ExplainReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ExplainResponse{
+	response := &ExplainReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4672,15 +7341,97 @@ func ParseExplainResponse(rsp *http.Response) (*ExplainResponse, error) {
 	return response, nil
 }
 
-// ParseReadLogResponse parses an HTTP response from a ReadLogWithResponse call
-func ParseReadLogResponse(rsp *http.Response) (*ReadLogResponse, error) {
+// ParseInviteReply parses an HTTP response from a InviteWithResponse call
+func ParseInviteReply(rsp *http.Response) (*InviteReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ReadLogResponse{
+	response := &InviteReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MadeInvitation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadLogReply parses an HTTP response from a ReadLogWithResponse call
+func ParseReadLogReply(rsp *http.Response) (*ReadLogReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadLogReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4740,15 +7491,15 @@ func ParseReadLogResponse(rsp *http.Response) (*ReadLogResponse, error) {
 	return response, nil
 }
 
-// ParseFollowLogResponse parses an HTTP response from a FollowLogWithResponse call
-func ParseFollowLogResponse(rsp *http.Response) (*FollowLogResponse, error) {
+// ParseFollowLogReply parses an HTTP response from a FollowLogWithResponse call
+func ParseFollowLogReply(rsp *http.Response) (*FollowLogReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &FollowLogResponse{
+	response := &FollowLogReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4801,15 +7552,273 @@ func ParseFollowLogResponse(rsp *http.Response) (*FollowLogResponse, error) {
 	return response, nil
 }
 
-// ParseListReversalsResponse parses an HTTP response from a ListReversalsWithResponse call
-func ParseListReversalsResponse(rsp *http.Response) (*ListReversalsResponse, error) {
+// ParseWhoAmIReply parses an HTTP response from a WhoAmIWithResponse call
+func ParseWhoAmIReply(rsp *http.Response) (*WhoAmIReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ListReversalsResponse{
+	response := &WhoAmIReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Caller
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseBeginRegistrationReply parses an HTTP response from a BeginRegistrationWithResponse call
+func ParseBeginRegistrationReply(rsp *http.Response) (*BeginRegistrationReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BeginRegistrationReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest interface{}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers BeginRegistrationReply200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseFinishRegistrationReply parses an HTTP response from a FinishRegistrationWithResponse call
+func ParseFinishRegistrationReply(rsp *http.Response) (*FinishRegistrationReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FinishRegistrationReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CookiedStructBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers FinishRegistrationReply200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListReversalsReply parses an HTTP response from a ListReversalsWithResponse call
+func ParseListReversalsReply(rsp *http.Response) (*ListReversalsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListReversalsReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4869,15 +7878,15 @@ func ParseListReversalsResponse(rsp *http.Response) (*ListReversalsResponse, err
 	return response, nil
 }
 
-// ParseOrderReversalResponse parses an HTTP response from a OrderReversalWithResponse call
-func ParseOrderReversalResponse(rsp *http.Response) (*OrderReversalResponse, error) {
+// ParseOrderReversalReply parses an HTTP response from a OrderReversalWithResponse call
+func ParseOrderReversalReply(rsp *http.Response) (*OrderReversalReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &OrderReversalResponse{
+	response := &OrderReversalReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4951,15 +7960,15 @@ func ParseOrderReversalResponse(rsp *http.Response) (*OrderReversalResponse, err
 	return response, nil
 }
 
-// ParsePreviewReversalResponse parses an HTTP response from a PreviewReversalWithResponse call
-func ParsePreviewReversalResponse(rsp *http.Response) (*PreviewReversalResponse, error) {
+// ParsePreviewReversalReply parses an HTTP response from a PreviewReversalWithResponse call
+func ParsePreviewReversalReply(rsp *http.Response) (*PreviewReversalReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &PreviewReversalResponse{
+	response := &PreviewReversalReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -5033,15 +8042,15 @@ func ParsePreviewReversalResponse(rsp *http.Response) (*PreviewReversalResponse,
 	return response, nil
 }
 
-// ParseShowReversalResponse parses an HTTP response from a ShowReversalWithResponse call
-func ParseShowReversalResponse(rsp *http.Response) (*ShowReversalResponse, error) {
+// ParseShowReversalReply parses an HTTP response from a ShowReversalWithResponse call
+func ParseShowReversalReply(rsp *http.Response) (*ShowReversalReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ShowReversalResponse{
+	response := &ShowReversalReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -5101,15 +8110,800 @@ func ParseShowReversalResponse(rsp *http.Response) (*ShowReversalResponse, error
 	return response, nil
 }
 
-// ParseVerifyResponse parses an HTTP response from a VerifyWithResponse call
-func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
+// ParseRedeemInvitationReply parses an HTTP response from a RedeemInvitationWithResponse call
+func ParseRedeemInvitationReply(rsp *http.Response) (*RedeemInvitationReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &VerifyResponse{
+	response := &RedeemInvitationReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Caller
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RedeemInvitationReply200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseBeginPasskeyReply parses an HTTP response from a BeginPasskeyWithResponse call
+func ParseBeginPasskeyReply(rsp *http.Response) (*BeginPasskeyReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BeginPasskeyReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest interface{}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers BeginPasskeyReply200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseFinishPasskeyReply parses an HTTP response from a FinishPasskeyWithResponse call
+func ParseFinishPasskeyReply(rsp *http.Response) (*FinishPasskeyReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FinishPasskeyReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Caller
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers FinishPasskeyReply200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseExchangeTokenReply parses an HTTP response from a ExchangeTokenWithResponse call
+func ParseExchangeTokenReply(rsp *http.Response) (*ExchangeTokenReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExchangeTokenReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MadeToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSignOutReply parses an HTTP response from a SignOutWithResponse call
+func ParseSignOutReply(rsp *http.Response) (*SignOutReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SignOutReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CookiedStructBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SignOutReply200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSignOutEverywhereReply parses an HTTP response from a SignOutEverywhereWithResponse call
+func ParseSignOutEverywhereReply(rsp *http.Response) (*SignOutEverywhereReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SignOutEverywhereReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CookiedStructBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SignOutEverywhereReply200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListTokensReply parses an HTTP response from a ListTokensWithResponse call
+func ParseListTokensReply(rsp *http.Response) (*ListTokensReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListTokensReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListKeptToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseMakeTokenReply parses an HTTP response from a MakeTokenWithResponse call
+func ParseMakeTokenReply(rsp *http.Response) (*MakeTokenReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MakeTokenReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MadeToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeTokenReply parses an HTTP response from a RevokeTokenWithResponse call
+func ParseRevokeTokenReply(rsp *http.Response) (*RevokeTokenReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeTokenReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseVerifyReply parses an HTTP response from a VerifyWithResponse call
+func ParseVerifyReply(rsp *http.Response) (*VerifyReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VerifyReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

@@ -160,8 +160,15 @@ func (e *env) showRequest() *cobra.Command {
 
 func (e *env) describeStanding(ctx context.Context, b *server.Books, v server.RequestView) error {
 	for _, l := range [][2]string{
-		{"request", v.ID}, {"for", v.Subject}, {"wants", strings.Join(v.What, ", ")}, {"asked by", v.Person}, {"because", v.Reason},
-		{"asked", v.At.UTC().Format(time.RFC3339)}, {"until", v.Until.UTC().Format(time.RFC3339)}, {"stands", v.Stands}, {"withdrawn", v.WhyNot},
+		{"request", v.ID},
+		{"for", v.Subject},
+		{"wants", strings.Join(v.What, ", ")},
+		{"asked by", v.Person},
+		{"because", v.Reason},
+		{"asked", v.At.UTC().Format(time.RFC3339)},
+		{"until", v.Until.UTC().Format(time.RFC3339)},
+		{"stands", v.Stands},
+		{"withdrawn", v.WhyNot},
 	} {
 		if l[1] != "" {
 			fmt.Fprintf(e.out, "%-11s %s\n", l[0], l[1])

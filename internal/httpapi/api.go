@@ -5,7 +5,7 @@
 package httpapi
 
 //go:generate go test -run TestCommittedSpecification -update .
-//go:generate go tool -modfile=../../tools/generate.mod oapi-codegen -generate models,client -package client -o ../../api/client/client.gen.go ../../.cache/openapi-3.0.yaml
+//go:generate go tool -modfile=../../tools/generate.mod oapi-codegen -generate models,client -response-type-suffix Reply -package client -o ../../api/client/client.gen.go ../../.cache/openapi-3.0.yaml
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/onus-id/onus/internal/authn"
 	"github.com/onus-id/onus/internal/server"
 	"github.com/onus-id/onus/internal/telemetry"
 )
@@ -48,6 +49,11 @@ type Config struct {
 	Now     func() time.Time
 	Key     []byte // 32 random bytes: seals cursors
 
+	Desk      *authn.Desk // where people and machines sign in
+	Passkeys  *authn.Passkeys
+	Providers map[string]*authn.Provider // identity providers by the name in their address
+	Workloads []authn.Workload
+
 	Rate  float64 // requests a second of one caller; 0: 20
 	Burst int     // at once; 0: 40
 }
@@ -72,6 +78,8 @@ func New(c Config) http.Handler {
 	a := describe(c, operations)
 	mux.Handle("/api/openapi.yaml", operations)
 	mux.Handle("/api/openapi.json", operations)
+	mux.Handle("/api/v"+Version+"/sign-in/", a.stranger(operations))
+	a.singleSignOn(mux)
 	mux.Handle("/api/", a.identify(a.once(a.measure(operations))))
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
@@ -97,6 +105,8 @@ func describe(c Config, mux *http.ServeMux) *api {
 	}
 	cfg.Security = []map[string][]string{{"token": {}}, {"session": {}}}
 	a := &api{Config: c, huma: humago.New(mux, cfg), limits: newLimits(c.Rate, c.Burst)}
+	a.signIn()
+	a.account()
 	a.approvals()
 	a.exceptions()
 	a.evidence()

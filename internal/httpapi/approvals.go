@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/engine"
@@ -57,7 +58,7 @@ func (a *api) approvals() {
 			if all, err = visible(ctx, a, who, all, func(v server.Asked) server.Ref { return server.Ref{Kind: "approval", ID: v.ID} }); err != nil {
 				return nil, err
 			}
-			list, err := page(a, "approvals", in.Page, all, func(v server.Asked) string { return place(v.Deadline, v.Subject, v.ID) })
+			list, err := page(a, "approvals", in.Page, all, func(v server.Asked) string { return place(v.Deadline.Truncate(time.Minute), v.Subject, v.ID) })
 			return &approvalList{Body: list}, err
 		})
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -96,14 +97,35 @@ func (a *api) identify(next http.Handler) http.Handler {
 			a.tell(w, problem(http.StatusUnauthorized, "unauthenticated", "nobody is signed in", "sign in, or send a token that is good"))
 			return
 		}
-		if wait := a.limits.wait(who.Name, a.Now()); wait > 0 {
-			after := strconv.Itoa(int(math.Ceil(wait.Seconds())))
-			w.Header().Set("Retry-After", after)
-			a.tell(w, problem(http.StatusTooManyRequests, "throttled", "too many requests", "wait "+after+" s before the next"))
-			return
+		if a.mayGoOn(w, who.Name) {
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey, who)))
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey, who)))
 	})
+}
+
+// stranger lets somebody on who is nobody yet, as often as one address may.
+func (a *api) stranger(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			host = r.RemoteAddr
+		}
+		if a.mayGoOn(w, "address "+host) {
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// mayGoOn holds a caller to their rate, and tells them where they are past it.
+func (a *api) mayGoOn(w http.ResponseWriter, who string) bool {
+	wait := a.limits.wait(who, a.Now())
+	if wait == 0 {
+		return true
+	}
+	after := strconv.Itoa(int(math.Ceil(wait.Seconds())))
+	w.Header().Set("Retry-After", after)
+	a.tell(w, problem(http.StatusTooManyRequests, "throttled", "too many requests", "wait "+after+" s before the next"))
+	return false
 }
 
 // limits count each caller's requests.

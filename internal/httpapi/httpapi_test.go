@@ -44,6 +44,9 @@ func TestNothingIsAnsweredUnasked(t *testing.T) {
 	n := 0
 	for path, methods := range spec.Paths {
 		for method := range methods {
+			if strings.HasPrefix(path, api+"/sign-in/") {
+				continue // where nobody is somebody yet
+			}
 			n++
 			w.want(w.ask("", strings.ToUpper(method), path, nil), http.StatusUnauthorized, "sign in")
 		}

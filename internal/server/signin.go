@@ -9,6 +9,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/authn"
+	"github.com/onus-id/onus/internal/store"
 )
 
 // Desk is where people and machines sign in to a server. Its sessions and
@@ -30,6 +31,12 @@ func (s *Server) Desk() (*authn.Desk, error) {
 	}
 	return &authn.Desk{Store: s.store, Now: s.Now, Seal: seal, MailOf: s.Engine.MailOf}, nil
 }
+
+// What a door needs to name of signing in.
+type (
+	Token   = store.Token
+	Grantee = authn.Grantee
+)
 
 // SignedIn is who a request is from, as they stand now.
 type SignedIn struct {

@@ -1,0 +1,135 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/authority"
+	"github.com/onus-id/onus/internal/server"
+)
+
+// KeptToken is a token as it is kept: its text is nowhere.
+type KeptToken struct {
+	ID     string    `json:"id"`
+	Name   string    `json:"name"`
+	Scopes []string  `json:"scopes"`
+	Made   time.Time `json:"made"`
+	Until  time.Time `json:"until"`
+	Used   time.Time `json:"used,omitzero" doc:"last, to the hour"`
+	Ended  time.Time `json:"ended,omitzero"`
+}
+
+// MadeToken is a token as it is made: its text is shown once.
+type MadeToken struct {
+	Token string    `json:"token" doc:"shown once, and kept nowhere"`
+	Kept  KeptToken `json:"kept"`
+}
+
+// MadeInvitation is an invitation as it is made: its code is shown once.
+type MadeInvitation struct {
+	Code  string    `json:"code" doc:"shown once, and kept nowhere"`
+	Until time.Time `json:"until"`
+}
+
+func kept(t server.Token) KeptToken {
+	return KeptToken{ID: t.ID, Name: t.Name, Scopes: t.Scopes, Made: t.Made, Until: t.Until, Used: t.Used, Ended: t.Ended}
+}
+
+// account are the operations by which people look after how they sign in.
+func (a *api) account() {
+	handle(a, operation(http.MethodGet, "/me", "who-am-i", "Who the request is from"),
+		func(_ context.Context, who Caller, _ *struct{}) (*struct{ Body Caller }, error) {
+			return &struct{ Body Caller }{who}, nil
+		})
+	handle(a, operation(http.MethodPost, "/sign-out", "sign-out", "End the session"),
+		func(ctx context.Context, _ Caller, in *Held) (*Cookied[struct{}], error) {
+			return &Cookied[struct{}]{Cookies: []*http.Cookie{hold(sessionCookie, "", 0)}}, a.Desk.End(ctx, in.Session)
+		})
+	handle(a, operation(http.MethodPost, "/sign-out-everywhere", "sign-out-everywhere", "End every session, and revoke every token, of whoever asks"),
+		func(ctx context.Context, who Caller, _ *struct{}) (*Cookied[struct{}], error) {
+			err := a.Desk.EndAll(ctx, onus.IdentityID(who.ID), who.actor(), "signed out everywhere")
+			return &Cookied[struct{}]{Cookies: []*http.Cookie{hold(sessionCookie, "", 0)}}, err
+		})
+	a.tokens()
+	a.passkeys()
+	handle(a, operation(http.MethodPost, "/invitations", "invite", "Let somebody sign in once, to register a passkey"),
+		func(ctx context.Context, who Caller, in *struct {
+			Body struct {
+				Mail string `json:"mail" format:"email" maxLength:"320"`
+			}
+		},
+		) (*struct{ Body MadeInvitation }, error) {
+			if err := a.may(ctx, who, authority.Administer, server.Ref{Kind: "onus"}); err != nil {
+				return nil, err
+			}
+			code, inv, err := a.Desk.Invite(ctx, in.Body.Mail, who.actor())
+			return &struct{ Body MadeInvitation }{MadeInvitation{code, inv.Until}}, err
+		})
+}
+
+func (a *api) tokens() {
+	handle(a, operation(http.MethodGet, "/tokens", "list-tokens", "The tokens of whoever asks"),
+		func(ctx context.Context, who Caller, _ *struct{}) (*struct{ Body List[KeptToken] }, error) {
+			all, err := a.Desk.Tokens(ctx, onus.IdentityID(who.ID))
+			list := List[KeptToken]{Items: []KeptToken{}}
+			for _, t := range all {
+				list.Items = append(list.Items, kept(t))
+			}
+			return &struct{ Body List[KeptToken] }{list}, err
+		})
+	handle(a, operation(http.MethodPost, "/tokens", "make-token", "A token that acts as whoever asks, within its scopes"),
+		func(ctx context.Context, who Caller, in *struct {
+			Body struct {
+				Name   string   `json:"name" minLength:"1" maxLength:"100" doc:"what will use it"`
+				Scopes []string `json:"scopes" minItems:"1" maxItems:"2" enum:"read,act"`
+				Days   int      `json:"days" minimum:"1" maximum:"366"`
+			}
+		},
+		) (*struct{ Body MadeToken }, error) {
+			if who.Machine || len(who.Scopes) > 0 {
+				return nil, onus.Errorf(onus.Denied, "make it at the console, or with a session", "a token makes no other token")
+			}
+			text, t, err := a.Desk.MakeToken(ctx, server.Grantee{
+				Owner: onus.IdentityID(who.ID), Name: in.Body.Name, Scopes: slices.Compact(slices.Sorted(slices.Values(in.Body.Scopes))),
+				For: time.Duration(in.Body.Days) * 24 * time.Hour, By: who.actor(),
+			})
+			return &struct{ Body MadeToken }{MadeToken{text, kept(t)}}, err
+		})
+	handle(a, operation(http.MethodDelete, "/tokens/{id}", "revoke-token", "Revoke a token"),
+		func(ctx context.Context, who Caller, in *struct {
+			ID string `path:"id"`
+		},
+		) (*struct{}, error) {
+			return nil, a.Desk.RevokeToken(ctx, onus.IdentityID(who.ID), in.ID, who.actor())
+		})
+}
+
+func (a *api) passkeys() {
+	handle(a, operation(http.MethodPost, "/passkeys/begin", "begin-registration", "Begin to register a passkey"),
+		func(ctx context.Context, _ Caller, in *Held) (*Cookied[json.RawMessage], error) {
+			s, _, err := a.Desk.Session(ctx, in.Session)
+			if err != nil {
+				return nil, err
+			}
+			options, pending, err := a.Desk.BeginPasskey(ctx, a.Passkeys, s)
+			return held(options, pending), err
+		})
+	handle(a, operation(http.MethodPost, "/passkeys/finish", "finish-registration", "Register what the passkey answered"),
+		func(ctx context.Context, _ Caller, in *struct {
+			Answered
+
+			Name string `query:"name" minLength:"1" maxLength:"100" doc:"what its holder calls it"`
+		},
+		) (*Cookied[struct{}], error) {
+			s, _, err := a.Desk.Session(ctx, in.Session)
+			if err != nil {
+				return nil, err
+			}
+			_, err = a.Desk.FinishPasskey(ctx, a.Passkeys, s, in.Pending, in.Name, in.Body)
+			return &Cookied[struct{}]{Cookies: []*http.Cookie{hold(pendingCookie, "", 0)}}, err
+		})
+}
