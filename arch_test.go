@@ -119,7 +119,7 @@ var house = []room{
 	{"internal/bench", "onus connector"},
 
 	{"internal/cli", "onus ledger internal/flow internal/flow/schema internal/flow/starter internal/planning internal/flowtest " +
-		"internal/health internal/escalation internal/engine internal/ownership internal/attribution internal/trail internal/authority internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
+		"internal/health internal/escalation internal/engine internal/ownership internal/attribution internal/trail internal/authority internal/telemetry internal/httpapi internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
 	{"cmd/onus", "internal/cli"},
 	{"cmd/onus-verify", "ledger"},
 }

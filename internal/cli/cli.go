@@ -72,7 +72,7 @@ func (e *env) root() *cobra.Command {
 		Long: `Onus takes who people and machines are from your authoritative sources, works
 out what access that warrants, carries it out on your systems, reads back until
 it shows, and can say for every grant why it exists and who answers for it.`,
-		SilenceUsage: true, SilenceErrors: true,
+		SilenceUsage: true, SilenceErrors: true, Version: version(),
 	})
 	root.SetFlagErrorFunc(badFlag)
 	root.PersistentFlags().BoolVarP(&e.quiet, "quiet", "q", false, "do not tell on stderr what long work is doing")

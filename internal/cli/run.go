@@ -80,25 +80,32 @@ func (e *env) serveCmd() *cobra.Command {
 		at    place
 		every = pause(time.Minute)
 		slack string
+		web   door
 	)
 	cmd := &cobra.Command{
 		Use: "serve DIR", Short: "Keep doing all that is due", Args: needs("DIR"),
 		Long: `Serve looks at sources, dates and systems every so often and carries out what
 that warrants, until it is told to stop (SIGINT or SIGTERM). On PostgreSQL more
-than one may serve at once: they share the work.`,
-		Example: "  onus serve acme --data onus-data\n  onus serve acme --store postgres://onus@db/onus",
+than one may serve at once: they share the work.
+
+With --listen it also answers over HTTPS: the interface of api/openapi.yaml,
+/healthz, /readyz and /metrics.`,
+		Example: "  onus serve acme --data onus-data\n  onus serve acme --store postgres://onus@db/onus --listen 127.0.0.1:8743",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			return e.with(ctx, e.options(args[0], at), func(s *server.Server) error {
-				if slack == "" {
-					return s.Serve(ctx, time.Duration(every))
-				}
-				return e.withButtons(ctx, s, slack, func(ctx context.Context) error { return s.Serve(ctx, time.Duration(every)) })
+				return e.withDoor(ctx, s, web, func(ctx context.Context) error {
+					if slack == "" {
+						return s.Serve(ctx, time.Duration(every))
+					}
+					return e.withButtons(ctx, s, slack, func(ctx context.Context) error { return s.Serve(ctx, time.Duration(every)) })
+				})
 			})
 		},
 	}
 	at.flags(cmd)
 	cmd.Flags().Var(&every, "every", "how often to look at sources and systems")
+	web.flags(cmd)
 	cmd.Flags().StringVar(&slack, "slack", "", "the address where presses of buttons in Slack arrive, behind your TLS proxy")
 	return cmd
 }
