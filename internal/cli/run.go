@@ -90,7 +90,7 @@ than one may serve at once: they share the work.
 
 With --listen it also answers over HTTPS: the interface of api/openapi.yaml,
 /healthz, /readyz and /metrics.`,
-		Example: "  onus serve acme --data onus-data\n  onus serve acme --store postgres://onus@db/onus --listen 127.0.0.1:8743",
+		Example: "  onus serve acme --data onus-data\n  onus serve acme --store postgres://onus@db/onus\n  onus serve acme --listen 127.0.0.1:8743",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			return e.with(ctx, e.options(args[0], at), func(s *server.Server) error {

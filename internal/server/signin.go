@@ -32,11 +32,11 @@ func (s *Server) Desk() (*authn.Desk, error) {
 	return &authn.Desk{Store: s.store, Now: s.Now, Seal: seal, MailOf: s.Engine.MailOf}, nil
 }
 
-// What a door needs to name of signing in.
-type (
-	Token   = store.Token
-	Grantee = authn.Grantee
-)
+// Token is a token as it is kept.
+type Token = store.Token
+
+// Grantee is who a token is for, and what.
+type Grantee = authn.Grantee
 
 // SignedIn is who a request is from, as they stand now.
 type SignedIn struct {
