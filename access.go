@@ -1,7 +1,9 @@
 package onus
 
 import (
+	"maps"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -46,7 +48,26 @@ type Account struct {
 	Enabled    bool       `json:"enabled"`
 	Attributes Attributes `json:"attributes,omitempty"`
 	Gone       bool       `json:"gone,omitempty"` // a complete scan no longer has it
+
+	// What was changed outside Onus and is not put right, as it was before:
+	// attributes, the name (NameAttribute), whether it is enabled (StateAttribute).
+	Was Attributes `json:"was,omitempty"`
 }
+
+// Told gives an attribute, the name or the state of an account as text.
+func (a Account) Told(attribute string) string {
+	switch attribute {
+	case NameAttribute:
+		return a.Name
+	case StateAttribute:
+		return strconv.FormatBool(a.Enabled)
+	default:
+		return a.Attributes[attribute]
+	}
+}
+
+// Altered gives what was changed outside Onus, sorted.
+func (a Account) Altered() []string { return slices.Sorted(maps.Keys(a.Was)) }
 
 // A Held is an entitlement seen on an account.
 type Held struct {

@@ -21,6 +21,9 @@ const Reversing OccasionKind = "reversal"
 // Requested is the kind of an occasion that a person's request gives.
 const Requested OccasionKind = "request"
 
+// Drifted is the kind of an occasion that a person's choice of a repair gives.
+const Drifted OccasionKind = "drift"
+
 // OccasionState is how far an occasion has come.
 type OccasionState string
 
@@ -54,5 +57,6 @@ type Occasion struct {
 	Undo     []ChangeID `json:"undo,omitempty"`
 	Forced   bool       `json:"forced,omitempty"`
 
-	Request string `json:"request,omitempty"` // of kind Requested
+	Request  string   `json:"request,omitempty"`  // of kind Requested
+	Findings []string `json:"findings,omitempty"` // of kind Drifted: what is to be repaired
 }

@@ -102,6 +102,10 @@ type PlannedChange struct {
 	// that come back with it, as they were. It gives none of its own.
 	Undoes   []ChangeID `json:"undoes,omitempty"`
 	Restores []Warrant  `json:"restores,omitempty"`
+
+	// Of a repair: the finding. It gives a warrant only where the record alone
+	// moves: what is brought back keeps the warrants, and the ends, that it has.
+	Repairs string `json:"repairs,omitempty"`
 }
 
 // A WarrantRef names the warrants that a workflow's step gave for a grant.

@@ -320,6 +320,27 @@ var Types = map[Type]Meaning{
 		Object: "reversal", Notes: map[string]string{"changes": "how many changes it is about", "identities": "of how many identities"},
 	},
 
+	FindingOpened: {
+		When: "a complete scan shows access that appeared, vanished or changed outside Onus", Actor: "engine", Owner: "the system owner",
+		Object: "finding", Fields: "cause, rule",
+	},
+	FindingChosen: {
+		When: "a person chose what is done about a finding; the occasion that it gives has it as its cause", Actor: "the person who chose", Owner: "the person who chose",
+		Object: "finding", Fields: "cause, rule",
+	},
+	FindingReopened: {
+		When: "the repair that was chosen ended otherwise than confirmed, or what was accepted is another thing now", Actor: "engine", Owner: "the system owner",
+		Object: "finding", Fields: "cause, rule",
+	},
+	FindingRepaired: {
+		When: "every change of the repair that was chosen is confirmed", Actor: "engine", Owner: "the person who chose the repair",
+		Object: "finding", Fields: "cause, rule",
+	},
+	FindingGone: {
+		When: "a complete scan does not show it any more, and no repair of ours made it so", Actor: "engine", Owner: "the system owner",
+		Object: "finding", Fields: "cause, rule",
+	},
+
 	NoticeDue: {
 		When: "somebody is to be told over a channel that something waits for them", Actor: "engine, or the person who ordered a practice message", Owner: "the person to be told",
 		Object: "notice", Fields: "cause", Notes: map[string]string{"channel": "its name in the definitions", "events": "how many it tells about"},

@@ -96,6 +96,12 @@ const (
 
 	ReversalOrdered Type = "reversal.ordered"
 
+	FindingOpened   Type = "finding.opened"
+	FindingChosen   Type = "finding.chosen"
+	FindingReopened Type = "finding.reopened"
+	FindingRepaired Type = "finding.repaired"
+	FindingGone     Type = "finding.gone"
+
 	NoticeDue     Type = "notice.due"
 	NoticeSent    Type = "notice.sent"
 	NoticeFailed  Type = "notice.failed"

@@ -83,6 +83,13 @@ var reducers = map[string]reducer{
 		return v
 	}),
 	store.Invitations.Name: to(store.Invitations, func(v store.Invitation) store.Invitation { return v }),
+	store.Findings.Name: to(store.Findings, func(v onus.Finding) onus.Finding {
+		v.Name, v.Was, v.Is, v.Why = "", nil, nil, ""
+		if v.Reason != "" {
+			v.Reason = gone
+		}
+		return v
+	}),
 	store.Credentials.Name: to(store.Credentials, func(v store.Credential) store.Credential {
 		v.Name = "" // the key stays: without it nobody could check what its holder decided about others
 		return v

@@ -61,6 +61,8 @@ func Says(ev ledger.Event, body []byte) string {
 		return in(body, func(v onus.Reversal) string {
 			return fmt.Sprintf("reversal %s of %d changes ordered by %s, because %s", v.ID, v.Changes, v.Person, v.Reason)
 		})
+	case store.Findings.Name:
+		return in(body, finding)
 	case store.Exceptions.Name:
 		return in(body, func(v onus.Exception) string { return fmt.Sprintf("exception %s (%s): %s", v.ID, v.State, v.Message) })
 	case store.Approvals.Name:
@@ -184,4 +186,17 @@ func statement(c onus.PlannedChange) string {
 		return fmt.Sprintf("%s %s on %s", c.Verb, c.Target.Entitlement, c.Target.System)
 	}
 	return fmt.Sprintf("%s account %s on %s", c.Verb, c.Target.Name, c.Target.System)
+}
+
+// finding says what differs on a system, and what was chosen to do about it.
+func finding(v onus.Finding) string {
+	what := "account " + v.Name
+	if v.Entitlement != "" {
+		what = v.Entitlement + " of " + v.Name
+	}
+	says := fmt.Sprintf("finding %s: %s on %s %s, and is %s", v.ID, what, v.System, v.Kind, v.State)
+	if v.Person != "" {
+		says += fmt.Sprintf("; %s chose to %s, because %s", v.Person, v.Repair, v.Reason)
+	}
+	return says
 }

@@ -24,6 +24,7 @@ const (
 	Refuse      Action = "refuse" // what an exception is about
 	Override    Action = "override"
 	Reverse     Action = "reverse"
+	Repair      Action = "repair" // what was changed outside Onus
 	Pause       Action = "pause"
 	Recall      Action = "recall"
 	Propose     Action = "propose" // a version of the definitions
@@ -45,7 +46,7 @@ var groupOf = map[Action]string{
 	Look: "looking", Request: "requesting", Withdraw: "withdrawing", Approve: "judging", Deny: "judging",
 	Acknowledge: "handling", Take: "handling", HandOver: "handling", Snooze: "handling",
 	Retry: "handling", Amend: "handling", Refuse: "handling", Override: "overriding",
-	Reverse: "undoing", Pause: "undoing", Recall: "undoing",
+	Reverse: "undoing", Repair: "undoing", Pause: "undoing", Recall: "undoing",
 	Propose: "proposing", Publish: "publishing", Reject: "publishing",
 	Accept: "serving", Decline: "serving", Away: "keeping",
 	AskErasure: "erasing", Erase: "erasing", Administer: "administering", Keep: "keeping", Report: "reporting",

@@ -103,7 +103,10 @@ func (e *Engine) observe(ctx context.Context, sys *flow.System) error {
 	if err := s.flush(ctx); err != nil {
 		return err
 	}
-	return e.readAgain(ctx, sys)
+	if err := e.readAgain(ctx, sys); err != nil {
+		return err
+	}
+	return e.findDrift(ctx, sys)
 }
 
 // account takes one account of the scan.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/store"
@@ -10,8 +11,8 @@ import (
 )
 
 // errLeft says that whom a change would give something has left since the
-// plan was made.
-var errLeft = errors.New("they left meanwhile")
+// plan was made, or that what it would give back has run out.
+var errLeft = errors.New("they left meanwhile, or what warrants it ended")
 
 // hasLeft says whether a change would give something to somebody who left. A
 // run that their leaving set off may give what belongs to leaving.
@@ -32,6 +33,9 @@ func (e *Engine) hasLeft(ctx context.Context, r store.Reader, l *live, c onus.Ch
 func (e *Engine) stillHere(l *live, c onus.Change) write {
 	return func(ctx context.Context, tx store.Tx) (func(), error) {
 		gone, err := e.hasLeft(ctx, tx, l, c)
+		if err == nil && !gone {
+			gone, err = ranOut(ctx, tx, c, tx.Now())
+		}
 		if gone {
 			err = errLeft
 		}
@@ -41,10 +45,28 @@ func (e *Engine) stillHere(l *live, c onus.Change) write {
 
 func (e *Engine) left(ctx context.Context, l *live, c onus.Change) (gone bool, err error) {
 	err = e.Store.View(ctx, func(r store.Reader) error {
-		gone, err = e.hasLeft(ctx, r, l, c)
+		if gone, err = e.hasLeft(ctx, r, l, c); err == nil && !gone {
+			gone, err = ranOut(ctx, r, c, e.Now())
+		}
 		return err
 	})
 	return gone, err
+}
+
+// ranOut says whether a repair would give back what has no reason any more:
+// its plan may have waited for a yes until the time of it was up.
+func ranOut(ctx context.Context, r store.Reader, c onus.Change, now time.Time) (bool, error) {
+	p := c.Planned
+	switch {
+	case p.Repairs == "" || p.Verb != onus.EnsurePresent && p.Verb != onus.EnsureEnabled:
+		return false, nil
+	case p.WarrantOnly:
+		return !p.Until.IsZero() && !p.Until.After(now), nil
+	}
+	g, _, err := store.Grants.Lookup(ctx, r, store.GrantID(onus.Grant{
+		System: p.Target.System, Account: p.Target.Account, Entitlement: p.Target.Entitlement, Identity: c.Identity,
+	}))
+	return !g.Warranted(now), err
 }
 
 // overtaken ends a run whose person left: what is not made of it shall not be.

@@ -173,6 +173,9 @@ func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
 	if isReversal(run) {
 		return d.e.replanReversal(ctx, d.tx, run, d.roster)
 	}
+	if run.Workflow.RepairsDrift() {
+		return d.e.replanRepair(ctx, d.tx, run, d.roster)
+	}
 	wf := d.e.Program.Workflows[run.Workflow]
 	if wf == nil {
 		return onus.Plan{}, d.cannot(fmt.Sprintf("workflow %s is not in the definitions any more", run.Workflow), "refuse it")

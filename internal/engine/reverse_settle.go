@@ -104,6 +104,12 @@ func withAuthors(ctx context.Context, r store.Reader, occasion string, authors [
 	case o.Request != "":
 		req, err := store.Requests.Get(ctx, r, o.Request)
 		return append(authors, req.Person), err
+	case len(o.Findings) > 0:
+		findings, err := findingsOf(ctx, r, o)
+		for _, x := range findings {
+			authors = append(authors, x.Person)
+		}
+		return authors, err
 	default:
 		return authors, nil
 	}

@@ -466,6 +466,9 @@ func (e *Engine) stop(l *live, i int, c onus.Change, cat onus.Category, message,
 			Identity: c.Identity, Occasion: l.run.Occasion, Workflow: l.run.Workflow, Batch: l.run.Batch, Run: l.run.ID, Change: c.ID,
 			System: c.Planned.Target.System, Plan: l.run.Plan, Kept: kept(c),
 		}
+		if sys := e.Program.Systems[x.System]; sys != nil && c.Planned.Repairs != "" {
+			wf = planning.Drift(sys)
+		}
 		if wf != nil {
 			x.Route = planning.RouteFor(e.Program, wf, cat, c.Planned.Target.System)
 		} else if heads := e.Program.Organisation.Escalation; len(heads) > 0 {

@@ -30,6 +30,9 @@ func (e *Engine) settle(l *live, c onus.Change) write {
 		if err := e.settleGrant(ctx, tx, l, c, row.Event); err != nil {
 			return nil, err
 		}
+		if err := e.settleFinding(ctx, tx, l, c, row.Event); err != nil {
+			return nil, err
+		}
 		return func() {}, e.landed(ctx, tx, l, c, row.Event)
 	}
 }
@@ -61,6 +64,7 @@ func (e *Engine) settleAccount(ctx context.Context, tx store.Tx, l *live, c onus
 	case onus.EnsureAbsent:
 		a.Gone, a.Enabled = true, false
 	}
+	a.Was = stillAltered(a.Was, c.Planned)
 	_, err = store.Accounts.Put(ctx, tx, e.event(ctx, tx, l, c, ledger.AccountObserved, cause, nil), a)
 	return err
 }
@@ -86,9 +90,15 @@ func merged(old, laid onus.Attributes) onus.Attributes {
 func (e *Engine) settleGrant(ctx context.Context, tx store.Tx, l *live, c onus.Change, cause string) error {
 	t := c.Planned.Target
 	g := onus.Grant{System: t.System, Entitlement: t.Entitlement, Identity: c.Identity}
+	if c.Identity == "" {
+		g.Account = t.Account // an orphan's
+	}
 	old, known, err := store.Grants.Lookup(ctx, tx, store.GrantID(g))
 	if err != nil {
 		return err
+	}
+	if known && c.Planned.Repairs != "" && !t.IsGrant() && t.Account != "" && old.Account != t.Account && c.Planned.Verb.TakesAway() {
+		return nil // another account than the one that our record is about
 	}
 	if known {
 		g = old
@@ -111,6 +121,8 @@ func (e *Engine) settleGrant(ctx context.Context, tx store.Tx, l *live, c onus.C
 		return e.settleUndone(ctx, tx, l, c, g, known, cause)
 	}
 	switch {
+	case gives && c.Planned.Repairs != "" && !c.Planned.WarrantOnly:
+		// It has the warrants that it had, and their ends.
 	case gives:
 		given(&g, l, c, now)
 	case c.Planned.Verb.TakesAway():

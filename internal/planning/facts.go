@@ -32,6 +32,7 @@ type Facts struct {
 
 	Request *onus.Request    // of an occasion of that kind
 	Exempt  []onus.Exemption // of the subject, from rules of separation of duty
+	Denied  []onus.Wanted    // what people said no to, of an occasion of drift
 }
 
 // A Refusal says why no plan can be made. It becomes an exception.

@@ -86,6 +86,7 @@ type planner struct {
 	owners  onus.Owners
 	drafts  []draft
 	created map[onus.SystemName]bool // accounts that this plan creates
+	chose   []string                 // who chose the repairs that are planned
 }
 
 func newPlanner(p *flow.Program, wf *flow.Workflow, f Facts) *planner {
@@ -186,7 +187,7 @@ func (pl *planner) gone() bool {
 		return false
 	}
 	switch pl.f.Occasion.Kind {
-	case onus.Moved, onus.Changed, onus.DateArrived, onus.Reversing, onus.Requested:
+	case onus.Moved, onus.Changed, onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted:
 		return true
 	case onus.Joined, onus.Returned, onus.Departed:
 		return false

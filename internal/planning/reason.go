@@ -30,6 +30,8 @@ func (pl *planner) because(s *flow.Step) string {
 		return "a date of their record arrived"
 	case onus.Requested:
 		return pl.f.Request.Person + " asked for it: " + pl.f.Request.Reason
+	case onus.Drifted:
+		return "it repairs what was changed outside Onus"
 	case onus.Reversing:
 		return "it undoes what was done before"
 	default:

@@ -113,7 +113,7 @@ func (pl *planner) resolve(s onus.ApprovalNeed, t onus.Target) (n onus.ApprovalN
 				rest = append(rest, mail)
 			case strings.EqualFold(mail, pl.f.Identity.Mail):
 				why = role + " is the subject" // nobody approves their own access
-			case pl.f.Request != nil && strings.EqualFold(mail, pl.f.Request.Person):
+			case pl.asker(mail):
 				why = role + " asked for it"
 			case has(n.Of, mail):
 				why = role + " is " + mail + " again"
@@ -126,12 +126,16 @@ func (pl *planner) resolve(s onus.ApprovalNeed, t onus.Target) (n onus.ApprovalN
 		}
 	}
 	for _, mail := range rest {
-		requester := pl.f.Request != nil && strings.EqualFold(mail, pl.f.Request.Person)
-		if !has(n.Of, mail) && !has(n.Else, mail) && !requester && !strings.EqualFold(mail, pl.f.Identity.Mail) {
+		if !has(n.Of, mail) && !has(n.Else, mail) && !pl.asker(mail) && !strings.EqualFold(mail, pl.f.Identity.Mail) {
 			n.Else = append(n.Else, mail)
 		}
 	}
 	return n, missing
+}
+
+// asker says whether somebody asked for what is planned, or chose it.
+func (pl *planner) asker(mail string) bool {
+	return pl.f.Request != nil && strings.EqualFold(mail, pl.f.Request.Person) || has(pl.chose, mail)
 }
 
 func has(list []string, mail string) bool {

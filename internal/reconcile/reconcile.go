@@ -72,8 +72,51 @@ func Account(known *onus.Account, knownGrants []onus.Grant, seen Seen) Observed 
 		}
 	}
 	o.AccountChanged = len(o.Differences) > 0
+	if known != nil {
+		o.Account.Was = altered(known, &o.Account, o.Differences)
+	}
 	o.Appeared, o.Vanished = grants(knownGrants, seen)
 	return o
+}
+
+// altered is what of an account was changed outside Onus, as it was before the
+// first such change: what is as it was then is not altered any more. Of one
+// that was gone nothing is: it is another finding.
+func altered(known, now *onus.Account, differences []Difference) onus.Attributes {
+	if slices.Contains(differences, Back) {
+		return nil
+	}
+	was := maps.Clone(known.Was)
+	note := func(attribute string) {
+		if was == nil {
+			was = onus.Attributes{}
+		}
+		if _, noted := was[attribute]; !noted {
+			was[attribute] = known.Told(attribute)
+		}
+	}
+	for _, d := range differences {
+		switch d {
+		case Renamed:
+			note(onus.NameAttribute)
+		case Enabled, Disabled:
+			note(onus.StateAttribute)
+		case Attributes:
+			for _, from := range []onus.Attributes{known.Attributes, now.Attributes} {
+				for k := range from {
+					if known.Attributes[k] != now.Attributes[k] {
+						note(k)
+					}
+				}
+			}
+		case New, Back, Gone:
+		}
+	}
+	maps.DeleteFunc(was, func(k, before string) bool { return now.Told(k) == before })
+	if len(was) == 0 {
+		return nil
+	}
+	return was
 }
 
 // Absent is what the absence of a known account shows. It says nothing

@@ -162,6 +162,11 @@ func (b *bearings) thing(ctx context.Context, on Ref) (authority.Thing, error) {
 			t.Requesters = []string{o.Person}
 			err = b.scope(ctx, &t, o.Scope)
 		}
+	case "finding":
+		var f onus.Finding
+		if f, err = store.Findings.Get(ctx, b.r, on.ID); err == nil {
+			err = b.finding(ctx, &t, f)
+		}
 	case "workflow":
 		b.workflow(&t, onus.WorkflowName(on.ID))
 	case "system":
@@ -170,7 +175,7 @@ func (b *bearings) thing(ctx context.Context, on Ref) (authority.Thing, error) {
 		b.source(&t, onus.SourceName(on.ID))
 	case "ledger", "onus":
 	default:
-		err = onus.Errorf(onus.Invalid, "approval, exception, run, identity, reversal, workflow, system, source, ledger or onus", "there is no kind of thing called %q", on.Kind)
+		err = onus.Errorf(onus.Invalid, "approval, exception, run, identity, reversal, finding, workflow, system, source, ledger or onus", "there is no kind of thing called %q", on.Kind)
 	}
 	clean(&t)
 	return t, err
@@ -255,6 +260,18 @@ func (b *bearings) scope(ctx context.Context, t *authority.Thing, s onus.Reversa
 		return b.about(ctx, t, s.Identity)
 	}
 	return nil
+}
+
+// finding is for whoever answers for the system, or its deputy.
+func (b *bearings) finding(ctx context.Context, t *authority.Thing, f onus.Finding) error {
+	b.system(t, f.System)
+	if sys := b.s.Program.Systems[f.System]; sys != nil {
+		t.Owners = append(t.Owners, sys.Deputy)
+	}
+	if f.Identity == "" {
+		return nil
+	}
+	return b.about(ctx, t, f.Identity)
 }
 
 // about adds an identity that the thing is about.

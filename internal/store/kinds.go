@@ -223,6 +223,20 @@ var (
 		Name: "reversal", ID: func(v onus.Reversal) string { return v.ID },
 		Keys: func(v onus.Reversal) []Key { return []Key{{"at", Stamp(v.At)}} },
 	}
+	Findings = Kind[onus.Finding]{
+		Name: "finding", ID: func(v onus.Finding) string { return v.ID },
+		Keys: func(v onus.Finding) []Key {
+			keys := []Key{{"found", Stamp(v.Found)}}
+			if v.State.Ended() {
+				return keys
+			}
+			if v.OnAccount() {
+				return append(keys, Key{"account", v.About}, Key{"standing", string(v.System)})
+			}
+			return append(keys, Key{"grant", v.About}, Key{"standing", string(v.System)})
+		},
+		Subject: func(v onus.Finding) string { return string(v.Identity) },
+	}
 	Plans = Kind[onus.Plan]{
 		Name: "plan", ID: func(v onus.Plan) string { return string(v.Digest) },
 		Subject: func(v onus.Plan) string { return string(v.Identity) },
@@ -339,7 +353,7 @@ var kinds = map[string]interface {
 	Sessions.Name: Sessions, Tokens.Name: Tokens, Invitations.Name: Invitations,
 	Acceptances.Name: Acceptances, Successions.Name: Successions, Absences.Name: Absences,
 	Notices.Name: Notices, Followers.Name: Followers,
-	Delegations.Name: Delegations, Requests.Name: Requests, Exemptions.Name: Exemptions,
+	Delegations.Name: Delegations, Requests.Name: Requests, Exemptions.Name: Exemptions, Findings.Name: Findings,
 }
 
 // RecordID is the id of a source's record.
