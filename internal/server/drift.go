@@ -37,6 +37,9 @@ func (b *Books) Findings(ctx context.Context, all bool) ([]FindingView, error) {
 		}
 		return err
 	})
+	slices.SortStableFunc(list, func(a, b FindingView) int { // one scan finds several at once
+		return cmp.Or(a.Found.Compare(b.Found), cmp.Compare(a.System, b.System), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Entitlement, b.Entitlement))
+	})
 	return list, err
 }
 
@@ -128,9 +131,6 @@ func (s *Server) Repair(ctx context.Context, o engine.RepairOrder) ([]onus.Findi
 		if err := s.answerable(ctx, o.Answers); err != nil {
 			return nil, err
 		}
-	}
-	if err := s.Engine.Pin(ctx, onus.Engine); err != nil {
-		return nil, err
 	}
 	roster, err := s.people(ctx)
 	if err != nil {
