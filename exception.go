@@ -105,6 +105,7 @@ type Decision struct {
 	With   map[string]string `json:"with,omitempty"` // what an amendment put right
 	At     time.Time         `json:"at"`
 	Signed *Signed           `json:"signed,omitempty"`
+	Policy string            `json:"policy,omitempty"` // that let them
 }
 
 // About is the digest of what stopped: what a decision on it is about, however

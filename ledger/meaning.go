@@ -317,7 +317,7 @@ var Types = map[Type]Meaning{
 
 	ReversalOrdered: {
 		When: "a person ordered that what earlier runs did be undone; the occasions that it gives have it as their cause", Actor: "the person who ordered it", Owner: "the person who ordered it",
-		Object: "reversal", Notes: map[string]string{"changes": "how many changes it is about", "identities": "of how many identities"},
+		Object: "reversal", Notes: map[string]string{"changes": "how many changes it is about", "identities": "of how many identities", "policy": "the policy that let them"},
 	},
 
 	FindingOpened: {
@@ -446,6 +446,7 @@ var Types = map[Type]Meaning{
 
 // signed adds the notes of what a person may have signed.
 func signed(notes map[string]string) map[string]string {
+	notes["policy"] = "the policy that let them"
 	notes["statement"] = "the digest of the statement that the person signed, if they did"
 	notes["signed"] = "how they signed: ssh or passkey"
 	notes["signature"] = "the signature, in base64"

@@ -254,6 +254,7 @@ type Decision struct {
 	At     time.Time          `json:"at"`
 	By     string             `json:"by"`
 	Person *string            `json:"person,omitempty"`
+	Policy *string            `json:"policy,omitempty"`
 	Reason *string            `json:"reason,omitempty"`
 	Signed *Signed            `json:"signed,omitempty"`
 	With   *map[string]string `json:"with,omitempty"`

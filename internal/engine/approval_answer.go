@@ -22,7 +22,8 @@ type Vote struct {
 	Person   string // mail of the person; empty: nobody whom the organisation knows
 	Reason   string
 	Signed   *onus.Signed // nil: nobody signed it; see StateVote
-	Among    int          // how many were answered in one go; a signal, no permission
+	Permit   Permit
+	Among    int // how many were answered in one go; a signal, no permission
 }
 
 // A Tally is what came of an answer.
@@ -61,6 +62,9 @@ func (e *Engine) Answer(ctx context.Context, roster Roster, v Vote) (Tally, erro
 		}
 		if bar := b.Bars(v.Person); bar != "" {
 			return onus.Errorf(onus.Denied, "it can be answered by "+strings.Join(b.Eligible(), ", "), "%s", bar)
+		}
+		if err := v.Permit.Err; err != nil {
+			return err
 		}
 		t.Says, err = d.answer(ctx, b, v)
 		t.Approval = d.a
@@ -160,6 +164,7 @@ func (d *asked) answer(ctx context.Context, b planning.Ballot, v Vote) (string, 
 	if v.Among > 1 {
 		ev.Notes["among"] = strconv.Itoa(v.Among)
 	}
+	v.Permit.note(&ev)
 	if err := d.e.attest(ctx, d.tx, &ev, v.Signed, aboutApproval(d.a, v), who.ID, v.Reason, nil); err != nil {
 		return "", err
 	}

@@ -27,6 +27,7 @@ type Order struct {
 	Reason    string
 	With      map[string]string // for Amend
 	Signed    *onus.Signed      // nil: nobody signed it; see StateOrder
+	Permit    Permit
 }
 
 // A Ruling is what came of a decision.
@@ -91,7 +92,7 @@ func (e *Engine) mayDecide(ctx context.Context, r store.Reader, x onus.Exception
 		return onus.Errorf(onus.Denied, "it waits for "+x.Assignee, "%s is not on the route of exception %s", o.Person, x.ID)
 	}
 	if x.Identity == "" {
-		return nil
+		return o.Permit.Err
 	}
 	who, known, err := store.Identities.Lookup(ctx, r, string(x.Identity))
 	if err != nil {
@@ -100,7 +101,7 @@ func (e *Engine) mayDecide(ctx context.Context, r store.Reader, x onus.Exception
 	if known && who.Mail == o.Person {
 		return onus.Errorf(onus.Denied, "somebody else on the route must", "%s may not decide on their own access", o.Person)
 	}
-	return nil
+	return o.Permit.Err
 }
 
 // ruling is one decision while it is being carried out.
@@ -127,6 +128,7 @@ func (d *ruling) close(ctx context.Context, row store.Row) (err error) {
 	}
 	decided := &onus.Decision{
 		Act: d.order.Act, By: d.order.By, Person: d.order.Person, Reason: d.order.Reason, With: d.order.With, At: d.tx.Now(), Signed: d.order.Signed,
+		Policy: d.order.Permit.Policy,
 	}
 	d.event, err = d.e.closeException(ctx, d.tx, d.x, row, state, decided)
 	d.x.State, d.x.Closed, d.x.Decided = state, d.tx.Now(), decided

@@ -148,6 +148,7 @@ func (e *Engine) closeException(ctx context.Context, tx store.Tx, x onus.Excepti
 	}
 	if decided != nil {
 		ev.Actor = string(decided.By)
+		Permit{Policy: decided.Policy}.note(&ev)
 		if err := e.attestDecision(ctx, tx, &ev, x, decided); err != nil {
 			return ev, err
 		}

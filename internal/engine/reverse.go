@@ -31,6 +31,7 @@ type ReversalOrder struct {
 	By     onus.Actor
 	Person string // mail of the person; empty: nobody whom the organisation knows
 	Reason string
+	Permit Permit
 }
 
 // An Undone is what a reversal means for one identity.
@@ -105,6 +106,9 @@ func (e *Engine) Reverse(ctx context.Context, o ReversalOrder) (onus.Reversal, e
 	if strings.TrimSpace(o.Reason) == "" {
 		return onus.Reversal{}, onus.Errorf(onus.Invalid, "give one with --reason", "to reverse needs a reason")
 	}
+	if o.Permit.Err != nil {
+		return onus.Reversal{}, o.Permit.Err
+	}
 	var rev onus.Reversal
 	err := e.Store.Update(ctx, func(tx store.Tx) error {
 		undo, err := e.selected(ctx, tx, o.Scope)
@@ -127,10 +131,12 @@ func (e *Engine) Reverse(ctx context.Context, o ReversalOrder) (onus.Reversal, e
 			rev.Changes += len(changes)
 		}
 		person := e.people.id(ctx, tx, o.Person)
-		ev, err := store.Reversals.Put(ctx, tx, ledger.Event{
+		ordered := ledger.Event{
 			Type: ledger.ReversalOrdered, Actor: string(o.By), Owner: person,
 			Notes: map[string]string{"changes": strconv.Itoa(rev.Changes), "identities": strconv.Itoa(rev.Identities)},
-		}, rev)
+		}
+		o.Permit.note(&ordered)
+		ev, err := store.Reversals.Put(ctx, tx, ordered, rev)
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/planning"
@@ -302,6 +303,13 @@ func (s *Server) Answer(ctx context.Context, v engine.Vote) (engine.Tally, error
 		return err
 	})
 	if err != nil {
+		return engine.Tally{}, err
+	}
+	act := authority.Deny
+	if v.Yes {
+		act = authority.Approve
+	}
+	if v.Permit, err = s.permit(ctx, v.Person, act, Ref{"approval", v.Approval}); err != nil {
 		return engine.Tally{}, err
 	}
 	roster, err := s.people(ctx)

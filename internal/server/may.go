@@ -9,6 +9,7 @@ import (
 	"github.com/onus-id/onus/internal/attribution"
 	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/engine"
+	"github.com/onus-id/onus/internal/escalation"
 	"github.com/onus-id/onus/internal/store"
 )
 
@@ -72,6 +73,24 @@ func (s *Server) MayUndo(ctx context.Context, mail string, scope onus.ReversalSc
 	return ruling, err
 }
 
+// permit is what the policy says to an act of a person, for the engine to
+// hear and record. Of somebody whom nobody knows it says nothing: the engine
+// refuses them.
+func (s *Server) permit(ctx context.Context, person string, act authority.Action, on Ref) (engine.Permit, error) {
+	if person == "" {
+		return engine.Permit{}, nil
+	}
+	ruling, err := s.May(ctx, person, act, on)
+	return permitOf(ruling), err
+}
+
+func permitOf(r authority.Ruling) engine.Permit {
+	if err := r.Err(); err != nil {
+		return engine.Permit{Err: err}
+	}
+	return engine.Permit{Policy: r.Policy}
+}
+
 // Visible keeps of a list what a person may look at.
 func Visible[T any](ctx context.Context, s *Server, mail string, list []T, ref func(T) Ref) (seen []T, err error) {
 	err = s.store.View(ctx, func(r store.Reader) error {
@@ -97,11 +116,13 @@ func Visible[T any](ctx context.Context, s *Server, mail string, list []T, ref f
 
 // bearings work out who stands in which relation to what, in one snapshot.
 type bearings struct {
-	s *Server
-	r store.Reader
+	s   *Server
+	r   store.Reader
+	who string // mail address of whom it is about; empty: nobody in particular
 }
 
 func (b *bearings) person(ctx context.Context, mail string) (authority.Somebody, error) {
+	b.who = mail
 	who := authority.Somebody{Name: strings.ToLower(mail)}
 	found, err := store.Identities.Find(ctx, b.r, "mail", mail)
 	if err != nil {
@@ -209,6 +230,15 @@ func (b *bearings) exception(ctx context.Context, t *authority.Thing) error {
 	}
 	t.Asked = []string{x.Assignee}
 	t.Route = slices.Concat([]string{x.Route.To}, x.Route.Then, b.s.Program.Organisation.Escalation)
+	if b.who != "" { // a rota brings people whom the route does not name
+		on, err := escalation.At(ctx, b.r, b.s.Program, b.s.Now()).MayDecide(x, b.who)
+		if err != nil {
+			return err
+		}
+		if on {
+			t.Route = append(t.Route, b.who)
+		}
+	}
 	b.workflow(t, x.Workflow)
 	b.system(t, x.System)
 	b.source(t, x.Source)

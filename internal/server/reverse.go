@@ -109,6 +109,13 @@ func (v *ReversalView) add(who string, of engine.Undone) {
 // Reverse records a person's order to undo what earlier runs did. The next
 // run, or the process that serves, carries it out.
 func (s *Server) Reverse(ctx context.Context, o engine.ReversalOrder) (onus.Reversal, error) {
+	if o.Person != "" {
+		ruling, err := s.MayUndo(ctx, o.Person, o.Scope)
+		if err != nil {
+			return onus.Reversal{}, err
+		}
+		o.Permit = permitOf(ruling)
+	}
 	return s.Engine.Reverse(ctx, o)
 }
 

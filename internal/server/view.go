@@ -7,6 +7,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/planning"
 	"github.com/onus-id/onus/internal/store"
@@ -172,6 +173,9 @@ func called(ctx context.Context, r store.Reader, id onus.IdentityID) string {
 func (s *Server) Decide(ctx context.Context, o engine.Order) (engine.Ruling, error) {
 	o, err := s.located(ctx, o)
 	if err != nil {
+		return engine.Ruling{}, err
+	}
+	if o.Permit, err = s.permit(ctx, o.Person, authority.Action(o.Act), Ref{"exception", o.Exception}); err != nil {
 		return engine.Ruling{}, err
 	}
 	roster, err := s.people(ctx)
