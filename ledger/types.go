@@ -111,9 +111,9 @@ const (
 
 	LedgerFollowed Type = "ledger.followed"
 
-	CredentialEnrolled Type = "credential.enrolled"
-	CredentialRemoved  Type = "credential.removed"
-	CredentialUsed     Type = "credential.used"
+	CredentialEnrolled Type = "credential.enrolled" //nolint:gosec // a type of event, no credential
+	CredentialRemoved  Type = "credential.removed"  //nolint:gosec // a type of event, no credential
+	CredentialUsed     Type = "credential.used"     //nolint:gosec // a type of event, no credential
 
 	SessionBegan        Type = "session.began"
 	SessionUsed         Type = "session.used"

@@ -61,10 +61,10 @@ func (w *world) tryRequest(person string, days int, of []onus.IdentityID, wants 
 	return w.eng.Request(w.Context(), w.roster, o, false)
 }
 
-// requests asks, and lets it come to whoever must say yes.
-func (w *world) requests(person string, days int, wants ...string) onus.Request {
+// requests asks as Ana, and lets it come to whoever must say yes.
+func (w *world) requests(days int, wants ...string) onus.Request {
 	w.Helper()
-	made, err := w.tryRequest(person, days, nil, wants...)
+	made, err := w.tryRequest(ana, days, nil, wants...)
 	w.must(err)
 	w.plan()
 	w.patiently(time.Minute)
@@ -114,7 +114,7 @@ func TestEveryEntitlementOfARequestIsCheckedAndNotOnlyTheFirst(t *testing.T) {
 
 	// And each has the yes that it needs: one yes lets only its own go.
 	w.program.Entitlements[flow.EntitlementKey{System: "dir", Name: "group:finance"}].Owner = dana
-	w.requests(ana, 10, "group:finance", "role:write")
+	w.requests(10, "group:finance", "role:write")
 	asked := w.asking()
 	if len(asked) != 2 {
 		t.Fatalf("%d are asked, want each owner", len(asked))
@@ -160,7 +160,7 @@ func TestARequestIsHeldToTheScopeOfWhoAsks(t *testing.T) {
 	}
 	_, err := w.tryRequest(ana, 31, nil, "role:write")
 	w.wantError("31 days", err, onus.Invalid, "30 days")
-	w.requests(ana, 1, "role:write")
+	w.requests(1, "role:write")
 	_, err = w.tryRequest(omar, 1, []onus.IdentityID{"idn_ana"}, "role:write")
 	w.wantError("what is asked for already", err, onus.Conflict, "already")
 }
@@ -252,7 +252,7 @@ func TestWhoAskedCannotSayYes(t *testing.T) {
 
 func TestAWithdrawnRequestIsAskedNoMoreAndItsAccessGoes(t *testing.T) {
 	w := desk(t)
-	req := w.requests(ana, 10, "role:write")
+	req := w.requests(10, "role:write")
 	a := w.theApproval()
 	withdraw := func(person string) error {
 		_, err := w.eng.WithdrawRequest(t.Context(), w.roster, req.ID, "os:test", person, "not needed")
@@ -267,7 +267,7 @@ func TestAWithdrawnRequestIsAskedNoMoreAndItsAccessGoes(t *testing.T) {
 	w.patiently(time.Minute)
 	w.holds("ana", "group:staff")
 
-	req = w.requests(ana, 10, "role:write")
+	req = w.requests(10, "role:write")
 	w.must(w.answer(w.theApproval(), sol, true))
 	w.patiently(time.Minute)
 	w.holds("ana", "group:staff", "role:write")
@@ -284,10 +284,10 @@ func TestAWithdrawnRequestIsAskedNoMoreAndItsAccessGoes(t *testing.T) {
 // What is asked for again, for longer, needs a yes again.
 func TestALongerTimeIsANewRequest(t *testing.T) {
 	w := desk(t)
-	first := w.requests(ana, 1, "role:write")
+	first := w.requests(1, "role:write")
 	w.must(w.answer(w.theApproval(), sol, true))
 	w.patiently(time.Minute)
-	second := w.requests(ana, 20, "role:write")
+	second := w.requests(20, "role:write")
 	w.later(24*time.Hour + time.Minute)
 	w.plan()
 	w.patiently(time.Minute)
@@ -305,7 +305,7 @@ func TestALongerTimeIsANewRequest(t *testing.T) {
 
 func TestALeaverIsGivenNothingThatTheyAskedFor(t *testing.T) {
 	w := desk(t)
-	w.requests(ana, 10, "role:write")
+	w.requests(10, "role:write")
 	a := w.theApproval()
 	w.goes(onus.Departed, "ana", nil)
 	w.wantError("a yes for somebody who left", w.answer(a, sol, true), onus.Conflict)

@@ -31,7 +31,7 @@ func (w *world) keepsApart() {
 // gets lets ana have something that she asked for, by sol's yes.
 func (w *world) gets(what string) {
 	w.Helper()
-	w.requests(ana, 15, what)
+	w.requests(15, what)
 	w.must(w.answer(w.theApproval(), sol, true))
 	w.patiently(time.Minute)
 }
@@ -43,7 +43,7 @@ func TestWhatARuleKeepsApartWaitsForItsOwnerAndEndsWithTheException(t *testing.T
 		w.opensDesk()
 		w.keepsApart()
 		w.gets("group:finance")
-		w.requests(ana, 25, "role:write")
+		w.requests(25, "role:write")
 		w.must(w.answer(w.theApproval(), sol, true))
 		w.patiently(time.Minute)
 		w.holds("ana", "group:staff", "group:finance")
@@ -80,7 +80,7 @@ func TestWhatARuleKeepsApartWaitsForItsOwnerAndEndsWithTheException(t *testing.T
 func TestSilenceOfARulesOwnerIsNoException(t *testing.T) {
 	w := apart(t)
 	w.gets("group:finance")
-	w.requests(ana, 10, "role:write")
+	w.requests(10, "role:write")
 	w.must(w.answer(w.theApproval(), sol, true))
 	a := w.theApproval()
 	w.wantError("an escalation head in the owner's place", w.answer(a, ciso, true), onus.Denied)

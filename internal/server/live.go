@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/engine"
@@ -15,7 +16,7 @@ import (
 // kept; the zero version where none is.
 func (s *Server) published(ctx context.Context) (live onus.Version, p *flow.Program, err error) {
 	err = s.store.View(ctx, func(r store.Reader) error {
-		known := false
+		var known bool
 		if live, known, err = store.LiveVersion(ctx, r); err != nil || !known {
 			return err
 		}
@@ -47,7 +48,7 @@ func (s *Server) mayRun() error {
 	case s.live.ID == "":
 		return onus.Errorf(onus.Conflict, hint, "nothing is published yet, so nothing runs")
 	case s.draft.Digest() != s.live.Program:
-		return onus.Errorf(onus.Conflict, hint+"; onus versions show "+fmt.Sprint(s.live.Number)+" --files DIR writes what is published",
+		return onus.Errorf(onus.Conflict, hint+"; onus versions show "+strconv.Itoa(s.live.Number)+" --files DIR writes what is published",
 			"%s is not what is published, which is version %d", s.Dir, s.live.Number)
 	default:
 		return nil

@@ -34,5 +34,5 @@ func EventIndex(id string) (int64, bool) {
 	if err != nil || len(raw) != 6+EventRandom {
 		return 0, false
 	}
-	return int64(binary.BigEndian.Uint64(raw[:8]) >> 16), true //nolint:gosec // 48 bits fit
+	return int64(binary.BigEndian.Uint64(raw[:8]) >> 16), true
 }

@@ -180,8 +180,9 @@ func parts(p *flow.Program, now *ownership.Facts) map[string]part {
 	}
 	for name, wf := range p.Workflows {
 		n := string(name)
-		var acts []string
-		for _, s := range ownership.SystemsOf(p, wf) {
+		systems := ownership.SystemsOf(p, wf)
+		acts := make([]string, 0, len(systems))
+		for _, s := range systems {
 			acts = append(acts, "system "+string(s))
 		}
 		add("workflow", n, wf.Digest, authority.Thing{

@@ -12,18 +12,18 @@ import (
 
 // Publish makes what the server's folder holds the version that is live,
 // unless it is: one escalation head proposes it, and the other says yes.
-func Publish(t testing.TB, s *server.Server) {
-	t.Helper()
+func Publish(tb testing.TB, s *server.Server) {
+	tb.Helper()
 	heads := s.Organisation().Escalation
-	v, err := s.ProposeFolder(t.Context(), As(heads[0]), "")
+	v, err := s.ProposeFolder(tb.Context(), As(heads[0]), "")
 	if err != nil && v.State == onus.VersionLive {
 		return
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if _, stale, err := s.Approve(t.Context(), As(heads[1]), v.ID); err != nil || stale {
-		t.Fatalf("approve version %s: %v, stale: %t", v.ID, err, stale)
+	if _, stale, err := s.Approve(tb.Context(), As(heads[1]), v.ID); err != nil || stale {
+		tb.Fatalf("approve version %s: %v, stale: %t", v.ID, err, stale)
 	}
 }
 

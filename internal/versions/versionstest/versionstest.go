@@ -12,23 +12,23 @@ import (
 )
 
 // Publish makes a program the one that is live, unless it is already.
-func Publish(t testing.TB, st store.Store, p *flow.Program) {
-	t.Helper()
+func Publish(tb testing.TB, st store.Store, p *flow.Program) {
+	tb.Helper()
 	by := versions.Actor{By: "person:idn_author", ID: "idn_author", Mail: "author@acme.example"}
-	err := st.Update(t.Context(), func(tx store.Tx) error {
-		live, known, err := store.LiveVersion(t.Context(), tx)
+	err := st.Update(tb.Context(), func(tx store.Tx) error {
+		live, known, err := store.LiveVersion(tb.Context(), tx)
 		if err != nil || known && live.Program == p.Digest {
 			return err
 		}
-		v, err := versions.Propose(t.Context(), tx, by, versions.Proposal{Program: p})
+		v, err := versions.Propose(tb.Context(), tx, by, versions.Proposal{Program: p})
 		if err != nil {
 			return err
 		}
 		by := versions.Actor{By: onus.Actor("person:idn_head"), ID: "idn_head", Mail: "head@acme.example"}
-		_, err = versions.Enact(t.Context(), tx, by, v, p)
+		_, err = versions.Enact(tb.Context(), tx, by, v, p)
 		return err
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
