@@ -35,6 +35,7 @@ var house = []room{
 	{"internal/flowtest", "onus internal/flow/expr internal/flow internal/planning"},
 	{"internal/reconcile", "onus"},
 	{"internal/authority", "onus"},
+	{"internal/nhi", "onus"},
 
 	{"internal/store", "onus ledger"},
 	{"internal/store/sqlstore", "onus ledger internal/store"},
@@ -86,6 +87,7 @@ var house = []room{
 		"internal/reconcile " +
 		"internal/telemetry " +
 		"internal/authority " +
+		"internal/nhi " +
 		"internal/store " +
 		"internal/store/sqlstore " +
 		"internal/store/sqlite " +
@@ -155,7 +157,7 @@ const everything = "*"
 var (
 	// The pure rooms know no clock, no network and no database; nor does
 	// anything that they reach. (forbidigo watches time.Now.)
-	pure         = []string{"internal/flow", "internal/flow/expr", "internal/planning", "internal/reconcile", "internal/authority", "internal/rota", "internal/health"}
+	pure         = []string{"internal/flow", "internal/flow/expr", "internal/planning", "internal/reconcile", "internal/authority", "internal/rota", "internal/health", "internal/nhi"}
 	impure       = []string{"net", "net/http", "database/sql", "os", "os/exec", "os/user"}
 	doors        = []string{"internal/cli", "internal/httpapi", "internal/console"}
 	behindDoors  = "internal/store" // and below

@@ -45,7 +45,9 @@ func Drift(
 		next, stop := iter.Pull2(standing)
 		defer stop()
 		f, err, there := next()
-		for row, rowErr := range rows {
+		var row Row // one for all: judge is given a pointer into it
+		for r, rowErr := range rows {
+			row = r
 			// Findings about grants that are not there name nothing any more.
 			for there && err == nil && rowErr == nil && f.About < row.ID {
 				if !yield(Step{Means: Ends, Finding: f}, nil) {
