@@ -151,10 +151,11 @@ func (d *decision) again(ctx context.Context, p *Past) onus.RunID {
 // What else could have been so.
 type whatIf struct {
 	record   map[string]string // attributes of the record, as they should have been; "": absent
-	absent   bool              // the occasion would not have arisen
+	gone     bool              // the source would not have had the record at all
 	workflow map[onus.WorkflowName]int
 	without  map[string]bool // IDs of exceptions and approvals whose decision was not made
 	match    map[string]onus.IdentityID
+	held     map[string]bool // IDs of batches that a guard would have held
 }
 
 // replayed makes the plan again, under what else could have been so. A plan
@@ -194,9 +195,6 @@ func (p *Past) replayed(ctx context.Context, d decision, w whatIf) (onus.Plan, s
 		if says := corrected(&f, m.Program, w.record); says != "" {
 			return none, says, nil
 		}
-	}
-	if w.absent {
-		return none, "the occasion does not arise", nil
 	}
 	if d.facts.Occasion.Kind == onus.Reversing {
 		return none, "", missing("a reversal's plan also rests on what the systems' connectors can undo, which the ledger does not record")

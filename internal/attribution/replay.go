@@ -39,17 +39,9 @@ type Replay struct {
 	Instead  string            `json:"instead,omitempty"` // why no plan comes about
 	Changes  []string          `json:"changes"`           // of the plan made again
 	Differs  []string          `json:"differs,omitempty"` // from the recorded plan
-	Cites    []Cite            `json:"cites"`             // the entries that it rests on
+	Cites    []onus.Citation   `json:"cites"`             // the entries that it rests on
 	WhatIf   *WhatIf           `json:"what_if,omitempty"` // nil: as it was
 }
-
-// A Cite names a ledger entry.
-type Cite struct {
-	Index int64  `json:"index"`
-	Event string `json:"event"`
-}
-
-func (e entry) cite() Cite { return Cite{e.index, e.ID} }
 
 // Replay makes the decision of a run again.
 func (p *Past) Replay(ctx context.Context, id string, w WhatIf) (Replay, error) {
@@ -69,7 +61,7 @@ func (p *Past) Replay(ctx context.Context, id string, w WhatIf) (Replay, error) 
 	if err != nil {
 		return rep, err
 	}
-	rep.Cites = []Cite{d.made.cite(), d.created.cite()}
+	rep.Cites = []onus.Citation{d.made.citation(), d.created.citation()}
 	otherwise, err := p.parse(ctx, d, w)
 	if err != nil {
 		return rep, err
@@ -183,7 +175,7 @@ func (p *Past) undecided(ctx context.Context, d decision, plan onus.Plan, id str
 	switch {
 	case x.Batch != "" && x.Batch == d.run.Batch:
 		return none, "its batch stays held", nil
-	case x.Read != "" && x.Read == d.facts.Occasion.Read:
+	case x.Read != "" && p.sameRead(ctx, x.Read, d.facts.Occasion.Read):
 		return none, "the read stays held", nil
 	case x.ID == d.amends.Object.ID && d.amends.ID != "":
 		return plan, "", nil // what was amended is not, already
