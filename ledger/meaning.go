@@ -341,6 +341,31 @@ var Types = map[Type]Meaning{
 		Object: "finding", Fields: "cause, rule",
 	},
 
+	ErrorReported: {
+		When: "somebody reported access that an identity holds and should not, or lacks and should hold", Actor: "whoever reports", Owner: "whoever reports",
+		Object: "error", Notes: map[string]string{"times": "how often it was reported: more than once is a recurrence"},
+	},
+	VerdictReached: {
+		When: "it was worked out from the ledger whose an access error was", Actor: "engine", Owner: "the control owner who answers for the whole",
+		Object: "error", Fields: "cause, inputs",
+		Notes: map[string]string{
+			"confidence": "established, probable or undetermined", "classes": "of the faults; empty: none was found",
+			"entries": "how many entries the ledger had that it was reached on",
+		},
+	},
+	VerdictAccepted: {
+		When: "somebody whom a verdict names accepted it", Actor: "that person", Owner: "that person", Object: "error", Fields: "cause",
+	},
+	VerdictContested: {
+		When: "somebody whom a verdict names contested it", Actor: "that person", Owner: "that person", Object: "error", Fields: "cause",
+	},
+	VerdictDissented: {
+		When: "somebody whom a verdict names put on record that they see it otherwise", Actor: "that person", Owner: "that person", Object: "error", Fields: "cause",
+	},
+	ErrorClosed: {
+		When: "the control owner closed an access error with a corrective action", Actor: "the control owner", Owner: "the control owner", Object: "error", Fields: "cause",
+		Notes: map[string]string{"due": "the day by which the corrective action is to be done"},
+	},
 	NoticeDue: {
 		When: "somebody is to be told over a channel that something waits for them", Actor: "engine, or the person who ordered a practice message", Owner: "the person to be told",
 		Object: "notice", Fields: "cause", Notes: map[string]string{"channel": "its name in the definitions", "events": "how many it tells about"},

@@ -102,6 +102,13 @@ const (
 	FindingRepaired Type = "finding.repaired"
 	FindingGone     Type = "finding.gone"
 
+	ErrorReported    Type = "error.reported"
+	VerdictReached   Type = "verdict.reached"
+	VerdictAccepted  Type = "verdict.accepted"
+	VerdictContested Type = "verdict.contested"
+	VerdictDissented Type = "verdict.dissented"
+	ErrorClosed      Type = "error.closed"
+
 	NoticeDue     Type = "notice.due"
 	NoticeSent    Type = "notice.sent"
 	NoticeFailed  Type = "notice.failed"

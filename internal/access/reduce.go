@@ -94,6 +94,21 @@ var reducers = map[string]reducer{
 		v.Name = "" // the key stays: without it nobody could check what its holder decided about others
 		return v
 	}),
+	store.AccessErrors.Name: to(store.AccessErrors, func(v onus.AccessError) onus.AccessError {
+		v.Reason, v.Right, v.Answers = gone, nil, slices.Clone(v.Answers)
+		for i := range v.Answers {
+			v.Answers[i].Reason = gone
+		}
+		if v.Verdict != nil { // whose fault of which class stays; the sentences tell of the subject
+			w := *v.Verdict
+			w.Sentence, w.Reasons, w.Tried, w.Missing, w.Faults = gone, nil, nil, nil, slices.Clone(w.Faults)
+			for i := range w.Faults {
+				w.Faults[i].Says = gone
+			}
+			v.Verdict = &w
+		}
+		return v
+	}),
 	store.Exceptions.Name: to(store.Exceptions, func(v onus.Exception) onus.Exception {
 		v.Message, v.Hint, v.Kept, v.Group = gone, "", "", string(v.Category)
 		if v.Decided != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/intake"
 	"github.com/onus-id/onus/internal/ownership"
-	"github.com/onus-id/onus/internal/store"
 )
 
 // owners gives who stood for what, under some definitions.
@@ -66,6 +65,9 @@ func (q *inquiry) close() error {
 			seen[key] = true
 			q.v.Faults = append(q.v.Faults, f.Fault)
 		}
+	}
+	if len(q.faults) == 0 && len(q.decisions) > 0 {
+		wf = q.decisions[0].plan.Workflow // whose it may be is for its control owner to find out
 	}
 	q.control(then, today, wf)
 	if q.who.Kind == onus.NonHuman {
@@ -155,18 +157,4 @@ func (q *inquiry) sentence() {
 		}
 	}
 	q.v.Sentence = fmt.Sprintf("%s: %s. It is %s.", about, strings.Join(parts, "; and "), q.v.Confidence)
-}
-
-// person gives the mail address of an actor who is a person known to us.
-func (q *inquiry) person(actor string) string {
-	if id, ok := strings.CutPrefix(actor, "person:"); ok {
-		who, known, err := store.Identities.Lookup(q.ctx, q.p.r, id)
-		if err == nil && known {
-			return who.Mail
-		}
-	}
-	if name, ok := strings.CutPrefix(actor, "os:"); ok {
-		return q.moment.Program.Organisation.Operators[name]
-	}
-	return ""
 }

@@ -350,8 +350,10 @@ func (q *inquiry) ofVersions() ([]correction, error) {
 		}
 		c.says = fmt.Sprintf("%s had been as in version %d", name, to.Version)
 		c.apply = func(w *whatIf) { w.workflow = map[onus.WorkflowName]int{name: to.Version} }
-		c.why = []onus.Sentence{{Says: fmt.Sprintf("It is so since version %d of %s, pinned by %s.", since.Version, name, since.event.Actor), Cites: []onus.Citation{since.event.citation()}}}
-		c.people = []onus.Answerable{{Duty: fmt.Sprintf("brought version %d of %s in", since.Version, name), Mail: q.person(since.event.Actor)}}
+		c.why = []onus.Sentence{{Says: fmt.Sprintf("It is so since version %d of %s.", since.Version, name), Cites: []onus.Citation{since.event.citation()}}}
+		if c.people, err = q.whoPublished(since); err != nil {
+			return nil, err
+		}
 		if after.Version > 0 {
 			c.support = onus.Established
 			c.why = append(c.why, onus.Sentence{Says: fmt.Sprintf("Version %d puts it right.", after.Version), Cites: []onus.Citation{after.event.citation()}})
@@ -618,4 +620,28 @@ func (p *Past) sameRead(ctx context.Context, a, b string) bool {
 	}
 	y, there, err := store.Reads.Lookup(ctx, p.r, b)
 	return err == nil && there && x.Digest == y.Digest
+}
+
+// whoPublished gives the authors of a version, and who let it run.
+func (q *inquiry) whoPublished(v pinned) ([]onus.Answerable, error) {
+	all, err := store.Versions.Find(q.ctx, q.p.r, "program", string(v.Program))
+	if err != nil {
+		return nil, err
+	}
+	var people []onus.Answerable
+	for _, of := range all {
+		if of.Number == 0 {
+			continue // it never ran
+		}
+		name := fmt.Sprintf("version %d of %s", v.Version, v.Name)
+		for _, a := range of.Authors {
+			people = append(people, onus.Answerable{Duty: "wrote " + name, Mail: a.Name, ID: a.ID})
+		}
+		people = append(people, onus.Answerable{Duty: "approved " + name, Mail: of.Person})
+		break
+	}
+	if len(people) == 0 {
+		q.v.Missing = append(q.v.Missing, fmt.Sprintf("who wrote and who approved version %d of %s", v.Version, v.Name))
+	}
+	return people, nil
 }

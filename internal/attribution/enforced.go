@@ -2,11 +2,13 @@ package attribution
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/planning"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/ledger"
@@ -43,12 +45,71 @@ func (q *inquiry) unwanted() error {
 			}
 			was = now
 		}
+		if stop, err := q.notTheirs(g); err != nil || stop {
+			return err
+		}
 		if appeared.Type == ledger.GrantObserved && appeared.index > ended.index {
 			return q.behindOurBack(g, appeared, "It was first seen by a scan, and no change of ours put it there.")
 		}
 		return q.notTaken(g)
 	}
 	return nil
+}
+
+// notTheirs judges access on an account that was taken for somebody else's.
+func (q *inquiry) notTheirs(g onus.Grant) (bool, error) {
+	all, err := q.ofMatch()
+	if err != nil {
+		return false, err
+	}
+	for _, c := range all {
+		w := whatIf{}
+		c.apply(&w)
+		if _, about := w.match[store.AccountID(g.System, g.Account)]; about {
+			q.v.Tried = append(q.v.Tried, onus.Tried{Corrections: []string{c.says}, Removes: true})
+			return true, q.blame(c, c.support)
+		}
+	}
+	return false, nil
+}
+
+// matchedAway judges access that somebody has on an account that was taken
+// for another's: so it was not seen to be theirs.
+func (q *inquiry) matchedAway() (bool, error) {
+	then := q.p.history.At(q.size)
+	for id, to := range q.e.Match {
+		a, known, err := store.Accounts.Lookup(q.ctx, then, id)
+		if err != nil {
+			return false, err
+		}
+		if !known || to != q.who.ID || a.Identity == q.who.ID || a.System != q.e.System {
+			continue
+		}
+		grants, err := store.Grants.Find(q.ctx, then, "account", id)
+		if err != nil {
+			return false, err
+		}
+		for _, g := range grants {
+			if g.Entitlement != q.e.Entitlement || !g.Observed {
+				continue
+			}
+			row, _, err := then.Get(q.ctx, store.Accounts.Name, id)
+			if err != nil {
+				return false, err
+			}
+			e, err := q.p.event(q.ctx, row.Event)
+			if err != nil {
+				return false, err
+			}
+			says := fmt.Sprintf("account %s had been known as that of %s", id, q.called())
+			q.v.Tried = append(q.v.Tried, onus.Tried{Corrections: []string{says}, Removes: true})
+			return true, q.blame(correction{
+				class: onus.WrongMatch, says: says, support: onus.Probable, system: a.System,
+				why: []onus.Sentence{{Says: fmt.Sprintf("Account %s was taken for somebody else's by the rule %q; whoever reports says whose it is.", id, a.Matched), Cites: []onus.Citation{e.citation()}}},
+			}, onus.Probable)
+		}
+	}
+	return false, nil
 }
 
 func (q *inquiry) behindOurBack(g onus.Grant, e entry, says string) error {
@@ -139,7 +200,7 @@ func (q *inquiry) stopped() (bool, error) {
 			return false, err
 		}
 		gives, takes := does(plan, q.target())
-		if !known || q.e.ShouldHold && !gives || !q.e.ShouldHold && !takes {
+		if !known || q.e.ShouldHold && !gives || !q.e.ShouldHold && (!takes || run.Began.Before(q.givenAt())) {
 			continue
 		}
 		keys[[2]string{"run", string(run.ID)}], keys[[2]string{"batch", run.Batch}] = true, true
@@ -151,12 +212,15 @@ func (q *inquiry) stopped() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	waits := false
-	for _, o := range occasions {
-		if o.State == onus.Stopped {
+	slices.SortStableFunc(occasions, func(a, b onus.Occasion) int { return a.At.Compare(b.At) })
+	var waits []onus.Occasion
+	for i, o := range occasions {
+		if o.State == onus.Stopped || i == len(occasions)-1 {
 			keys[[2]string{"occasion", o.ID}] = true
 		}
-		waits = waits || o.State == onus.Waiting || o.State == onus.Stopped
+		if o.State == onus.Waiting {
+			waits = append(waits, o)
+		}
 	}
 	for key := range keys {
 		about, err := store.Exceptions.Find(q.ctx, then, key[0], key[1])
@@ -164,7 +228,11 @@ func (q *inquiry) stopped() (bool, error) {
 			return false, err
 		}
 		for _, x := range about {
-			if key[0] == "run" && x.System != "" && x.System != q.e.System || seen[x.ID] {
+			about, err := q.concerns(x)
+			if err != nil {
+				return false, err
+			}
+			if !about || seen[x.ID] {
 				continue
 			}
 			seen[x.ID] = true
@@ -173,12 +241,42 @@ func (q *inquiry) stopped() (bool, error) {
 			}
 		}
 	}
-	if waits {
-		if err := q.gap(); err != nil {
+	for _, o := range waits {
+		if err := q.gap(o); err != nil {
 			return false, err
 		}
 	}
 	return len(q.faults) > 0 || len(q.v.Missing) > 0, nil
+}
+
+// concerns says whether an exception of a change held the thing up: it is
+// about it, or about what it waits for, or the whole run waits for it.
+func (q *inquiry) concerns(x onus.Exception) (bool, error) {
+	if x.Change == "" {
+		return true, nil
+	}
+	c, known, err := store.Changes.Lookup(q.ctx, q.p.r, string(x.Change))
+	if err != nil || !known {
+		return known, err
+	}
+	run, err := store.Runs.Get(q.ctx, q.p.r, string(x.Run))
+	if err != nil {
+		return false, err
+	}
+	plan, err := store.Plans.Get(q.ctx, q.p.r, string(run.Plan))
+	if err != nil {
+		return false, err
+	}
+	if x.State == onus.ExceptionOpen && !c.Planned.Independent {
+		return true, nil
+	}
+	t := q.target()
+	for i, of := range plan.Changes {
+		if of.Target.System == t.System && of.Target.Entitlement == t.Entitlement && (i == c.Index || slices.Contains(of.After, c.Index)) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // causes says which class an exception's category is of, and whose.
@@ -203,7 +301,7 @@ func (q *inquiry) exception(x onus.Exception) error {
 	if q.v.Arose.IsZero() || opened.Time.Before(q.v.Arose) {
 		q.v.Arose = opened.Time
 	}
-	if x.Decided != nil && (x.State == onus.ExceptionOverridden && x.Batch == "" || x.State == onus.ExceptionRefused) {
+	if x.Decided != nil && (x.State == onus.ExceptionOverridden && x.Category != onus.GuardTripped || x.State == onus.ExceptionRefused) {
 		closed := q.lastBefore(events)
 		q.v.Reasons = append(q.v.Reasons, onus.Sentence{Says: fmt.Sprintf("%s decided: %s, because %s.", x.Decided.Person, x.Decided.Act, x.Decided.Reason), Cites: []onus.Citation{closed.citation()}})
 		q.faults = append(q.faults, fault{
@@ -225,8 +323,14 @@ func (q *inquiry) exception(x onus.Exception) error {
 			f.duty, f.Vendor = onus.DutyID("system/"+string(q.e.System)), q.vendor()
 		case onus.WrongLogic:
 			f.duty = onus.DutyID("workflow/" + string(x.Workflow))
-		case onus.OwnershipGap:
-			f.duty = onus.DutyID("exceptions/" + string(x.Workflow))
+		case onus.OwnershipGap: // whoever was asked first to name an owner answers for the gap
+			first, there, err := bodyOf[onus.Exception](opened)
+			if err != nil {
+				return err
+			}
+			if there {
+				f.Accountable = onus.Answerable{Duty: "was asked to name an owner by exception " + x.ID, Mail: first.Assignee}
+			}
 		case onus.WrongRecord, onus.StaleRecord, onus.WrongMatch:
 			f.duty = onus.DutyID("source/" + string(q.who.Source))
 		case onus.WideGuard, onus.LateException, onus.Overridden, onus.Approved, onus.OutOfBand:
@@ -325,7 +429,11 @@ func (q *inquiry) asked(run onus.Run, seen map[string]bool) error {
 				Fault: onus.Fault{Class: onus.LateException, Confidence: onus.Established, Says: fmt.Sprintf("Nobody answered approval %s in time.", a.ID), Cites: cites},
 				duty:  onus.DutyID("exceptions/" + string(run.Workflow)), flow: run.Workflow,
 			}
-			for _, mail := range append(slices.Clone(a.Of), a.Also...) {
+			silent := slices.Clone(a.Of)
+			if a.State == onus.ApprovalDenied || q.e.At.After(a.Deadline) && !a.Climbed.IsZero() {
+				silent = append(silent, a.Also...)
+			}
+			for _, mail := range silent {
 				if !slices.ContainsFunc(a.Answers, func(ans onus.Answer) bool { return ans.Person == mail }) {
 					f.Contributing = addDeed(f.Contributing, mail, "was asked for approval "+a.ID+" and did not answer")
 				}
@@ -340,27 +448,58 @@ func (q *inquiry) asked(run onus.Run, seen map[string]bool) error {
 	return nil
 }
 
-// gap judges a workflow that gave nothing, for nobody stood for a duty.
-func (q *inquiry) gap() error {
+// gap judges an occasion that waits, for nobody stood for a duty of the
+// workflow that wants it.
+func (q *inquiry) gap(o onus.Occasion) error {
+	facts, err := q.p.owners(q.ctx, q.size, q.e.At, q.moment.Program.Digest)
+	if err != nil {
+		return err
+	}
+	f, err := q.moment.Facts(q.ctx, o)
+	if err != nil {
+		return err
+	}
+	var lacks onus.WorkflowName
+	for _, name := range slices.Sorted(maps.Keys(q.moment.Program.Workflows)) {
+		wf := q.moment.Program.Workflows[name]
+		if wants, err := planning.Wants(wf, f); err != nil || !wants || wf.Source != o.Source {
+			continue
+		}
+		for _, id := range ownership.Concerns(q.moment.Program, wf) {
+			if d, ok := facts.Duty(id); ok && !facts.Who(d).Stands() {
+				lacks = name
+			}
+		}
+	}
+	if lacks == "" {
+		return nil
+	}
 	open, err := store.Exceptions.Find(q.ctx, q.p.history.At(q.size), "state", string(onus.ExceptionOpen))
 	if err != nil {
 		return err
 	}
 	for _, x := range open {
-		if x.Category != onus.OwnerMissing {
+		if x.Category != onus.OwnerMissing || !strings.Contains(x.Message, string(lacks)) {
 			continue
 		}
+		x.Workflow = lacks
 		if err := q.exception(x); err != nil {
 			return err
 		}
-		// Who is asked to name an owner answers for the gap.
-		for i := range q.faults {
-			if f := &q.faults[i]; f.Class == onus.OwnershipGap && f.Accountable.Mail == "" {
-				f.duty, f.Accountable = "", onus.Answerable{Duty: "was asked to name an owner by exception " + x.ID, Mail: x.Assignee}
+	}
+	return nil
+}
+
+// givenAt is when the last reason that was in force was given.
+func (q *inquiry) givenAt() (last time.Time) {
+	for _, g := range q.grants {
+		for _, w := range g.Warrants {
+			if w.InForce(q.e.At) && w.Since.After(last) {
+				last = w.Since
 			}
 		}
 	}
-	return nil
+	return last
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }

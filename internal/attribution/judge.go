@@ -125,6 +125,9 @@ func (q *inquiry) decide() error {
 	case q.e.ShouldHold && warranted:
 		return q.notMade()
 	case q.e.ShouldHold:
+		if away, err := q.matchedAway(); err != nil || away {
+			return err
+		}
 		if err := q.gatherLacking(); err != nil {
 			return err
 		}
@@ -255,11 +258,8 @@ func (q *inquiry) gatherLacking() error {
 // replayAll makes the decisions again with what may have been wrong put
 // right, and names what removes the error.
 func (q *inquiry) replayAll() error {
-	if q.e.ShouldHold {
-		stopped, err := q.stopped()
-		if err != nil || stopped {
-			return err
-		}
+	if stopped, err := q.stopped(); err != nil || stopped {
+		return err
 	}
 	for _, d := range q.decisions {
 		again, _, err := q.p.replayed(q.ctx, d, whatIf{})
@@ -368,7 +368,6 @@ func (q *inquiry) blame(c correction, how onus.Confidence) error {
 		f.duty = onus.DutyID("workflow/" + string(c.version.Name))
 		f.Since = fmt.Sprintf("%s@%d", c.version.Name, c.version.Version)
 		f.Contributing = c.people
-		q.v.Missing = append(q.v.Missing, "who approved the version: no event records it")
 	default:
 		if len(c.people) > 0 {
 			f.Accountable, f.Contributing = c.people[0], c.people[1:]

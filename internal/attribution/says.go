@@ -93,6 +93,17 @@ func Says(ev ledger.Event, body []byte) string {
 			}
 			return fmt.Sprintf("%s key %s of %s is %s", v.Kind, v.Fingerprint, v.Person, counts)
 		})
+	case store.AccessErrors.Name:
+		return in(body, func(v onus.AccessError) string {
+			says := fmt.Sprintf("access error %s is %s, reported by %s", v.ID, v.State, v.Person)
+			if v.Verdict != nil {
+				says += ": " + v.Verdict.Sentence
+			}
+			if n := len(v.Answers); n > 0 {
+				says += fmt.Sprintf(" %s: %s (%s)", v.Answers[n-1].Person, v.Answers[n-1].Act, v.Answers[n-1].Reason)
+			}
+			return says
+		})
 	case store.Versions.Name:
 		return in(body, version)
 	case store.WorkflowVersions.Name:

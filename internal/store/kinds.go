@@ -328,6 +328,13 @@ var (
 		Keys:    func(v onus.Exemption) []Key { return []Key{{"identity", string(v.Identity)}, {"rule", v.Rule}} },
 		Subject: func(v onus.Exemption) string { return string(v.Identity) },
 	}
+	AccessErrors = Kind[onus.AccessError]{
+		Name: "error", ID: func(v onus.AccessError) string { return v.ID },
+		Keys: func(v onus.AccessError) []Key {
+			return []Key{{"identity", string(v.Identity)}, {"state", string(v.State)}, {"at", Stamp(v.Reported)}}
+		},
+		Subject: func(v onus.AccessError) string { return string(v.Identity) },
+	}
 	WorkflowVersions = Kind[WorkflowVersion]{
 		Name: "workflow", ID: func(v WorkflowVersion) string { return string(v.Name) },
 	}
@@ -353,7 +360,7 @@ var kinds = map[string]interface {
 	Sessions.Name: Sessions, Tokens.Name: Tokens, Invitations.Name: Invitations,
 	Acceptances.Name: Acceptances, Successions.Name: Successions, Absences.Name: Absences,
 	Notices.Name: Notices, Followers.Name: Followers,
-	Delegations.Name: Delegations, Requests.Name: Requests, Exemptions.Name: Exemptions, Findings.Name: Findings,
+	Delegations.Name: Delegations, Requests.Name: Requests, Exemptions.Name: Exemptions, Findings.Name: Findings, AccessErrors.Name: AccessErrors,
 }
 
 // RecordID is the id of a source's record.
