@@ -24,7 +24,7 @@ const (
 )
 
 // Titles are what OWASP calls them.
-var Titles = map[string]string{
+var Titles = map[string]string{ //nolint:gosec // the names of risks, no secrets
 	ImproperOffboarding: "Improper Offboarding", Overprivileged: "Overprivileged NHI",
 	LongLivedSecrets: "Long-Lived Secrets", Reuse: "NHI Reuse",
 }

@@ -57,8 +57,9 @@ func TestRisksAreWhatTheEvidenceShowsAndNothingElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := sound()
 			c.change(&f)
-			var got []string
-			for _, r := range nhi.Risks(f, nhi.Usual) {
+			risks := nhi.Risks(f, nhi.Usual)
+			got := make([]string, 0, len(risks))
+			for _, r := range risks {
 				if r.Title == "" {
 					t.Errorf("%s has no title", r.ID)
 				}
