@@ -109,14 +109,14 @@ var house = []room{
 		"internal/witness " +
 		"internal/publish "},
 
-	{"internal/server/servertest", "onus internal/flow internal/server"},
+	{"internal/server/servertest", "onus internal/flow internal/ownership internal/server"},
 	{"internal/httpapi", "onus ledger internal/durable internal/telemetry internal/authn internal/flow internal/engine internal/attribution internal/trail internal/authority internal/server"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},
 	{"internal/demo/scimdir", "onus"},
 	{"internal/demo/ledgerapp", "onus"},
-	{"internal/demo", "onus ledger internal/flow internal/engine internal/attribution internal/server internal/rig " +
+	{"internal/demo", "onus ledger internal/flow internal/ownership internal/engine internal/attribution internal/server internal/rig " +
 		"internal/demo/company internal/demo/scimdir internal/demo/ledgerapp"},
 	{"internal/bench", "onus connector"},
 

@@ -187,9 +187,9 @@ func keep(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], found[1])
 }
 
-// publish DIR [FLAG…]: two of the people whose keys 'onus init' made publish a
-// folder: one proposes it, and another says yes. Script publish.txtar shows
-// how that goes.
+// publish DIR [FLAG…]: the people whose keys 'onus init' made publish a folder:
+// one proposes it, everybody accepts their duties, and another says yes. Script
+// publish.txtar shows how that goes.
 func publish(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) == 0 {
 		ts.Fatalf("usage: publish DIR [FLAG…]")
@@ -197,11 +197,18 @@ func publish(ts *testscript.TestScript, _ bool, args []string) {
 	dir, flags := args[0], args[1:]
 	key := func(name string) string { return filepath.Join(dir, "practice-keys", name) }
 	ts.Check(ts.Exec("onus", append([]string{"publish", "-q", dir, "--sign", key("noor")}, flags...)...))
-	id := versionID.FindString(ts.ReadFile("stdout"))
+	told := ts.ReadFile("stdout")
+	id := versionID.FindString(told)
+	for _, who := range unaccepted.FindAllStringSubmatch(told, -1) {
+		ts.Check(ts.Exec("onus", append([]string{"owners", "accept", "-q", "--all", "--dir", dir, "--sign", key(who[1])}, flags...)...))
+	}
 	ts.Check(ts.Exec("onus", append([]string{"versions", "approve", "-q", id, "--dir", dir, "--sign", key("helen")}, flags...)...))
 }
 
-var versionID = regexp.MustCompile(`ver_[0-9a-z]+`)
+var (
+	versionID  = regexp.MustCompile(`ver_[0-9a-z]+`)
+	unaccepted = regexp.MustCompile(`(?m)^  (\w+)@.* not accepted: `)
+)
 
 // edit FILE OLD NEW: OLD, which stands in FILE once, becomes NEW.
 func edit(ts *testscript.TestScript, _ bool, args []string) {

@@ -19,7 +19,7 @@ func (e *env) publishCmd() *cobra.Command {
 		Use: "publish DIR", Short: "Propose that a folder of definitions be what runs", Args: needs("DIR"),
 		Long: `Publish checks a folder, reads its sources, and proposes it as a version: with what
 would be different under it, worked out on live data, with what is missing, and
-with who can say yes.
+with who can say yes. Owners who have not accepted their duties are asked to.
 
 Nothing but a published version runs, and nobody publishes alone: somebody who is
 none of its authors, and whose powers reach all that it touches, says yes with

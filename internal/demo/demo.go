@@ -18,6 +18,7 @@ import (
 	"github.com/onus-id/onus/internal/demo/scimdir"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/flow"
+	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -147,14 +148,19 @@ func (d *Demo) Server(ctx context.Context) (*server.Server, error) {
 	})
 }
 
-// Publish lets two people of the company publish its definitions: one proposes
-// them, and an escalation head says yes. What was fed is read for it.
+// Publish lets the people of the company publish its definitions: one proposes
+// them, everybody accepts what they answer for, and an escalation head says yes. What was fed is read for it.
 func (d *Demo) Publish(ctx context.Context, store string) (server.VersionView, error) {
 	s, err := server.Open(ctx, server.Options{Dir: d.Definitions(), Data: d.Data(), Store: store, Now: d.Now, Progress: d.Progress})
 	if err != nil {
 		return server.VersionView{}, err
 	}
 	v, err := s.ProposeFolder(ctx, as(author), "the company begins")
+	for _, l := range v.Lacks {
+		if err == nil {
+			_, err = s.AnswerDuty(ctx, ownership.Answer{Duty: l.Duty, Act: ownership.Accepts, By: "os:demo", Person: l.Person})
+		}
+	}
 	if err == nil {
 		var live server.VersionView
 		live, _, err = s.Approve(ctx, as(approver), v.ID)

@@ -59,7 +59,8 @@ func (d *Demo) publishing(ctx context.Context) error {
 	for _, says := range v.Effect[:min(3, len(v.Effect))] {
 		d.say("    %s", says)
 	}
-	d.say("    and %d lines more. %s says yes: version %d is live.", max(0, len(v.Effect)-3), v.Person, v.Number)
+	d.say("    and %d lines more. Each of %d duties is accepted by the person who is named for it,", max(0, len(v.Effect)-3), len(v.Lacks))
+	d.say("    and %s says yes: version %d is live.", v.Person, v.Number)
 	return nil
 }
 

@@ -156,6 +156,7 @@ func errorsOf(method string) []int {
 // handle registers an operation whose errors are told as problems.
 func handle[I, O any](a *api, op huma.Operation, do func(context.Context, Caller, *I) (*O, error)) {
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		defer a.Server.Hold()()
 		out, err := do(ctx, callerOf(ctx), in)
 		if err != nil {
 			return nil, problemOf(ctx, a.Log, err)

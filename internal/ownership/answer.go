@@ -56,6 +56,9 @@ func (f *Facts) Say(ctx context.Context, tx store.Tx, ans Answer) (onus.Acceptan
 		return a, err
 	}
 	f.accept(a)
+	if live, _ := f.Duty(d.ID); !live.names(ans.Person) {
+		return a, nil // they stand once the version that names them is live
+	}
 	return a, f.tend(ctx, tx, d, cause{event: ev.ID, actor: string(ans.By)})
 }
 
@@ -66,7 +69,7 @@ func (f *Facts) Accept(ctx context.Context, tx store.Tx, duty onus.DutyID, by on
 
 // mayAnswer says why somebody cannot give an answer, if so.
 func (f *Facts) mayAnswer(ans Answer) (Duty, Someone, error) {
-	d, known := f.Duty(ans.Duty)
+	d, known := f.answerable(ans.Duty, ans.Person)
 	if !known {
 		return d, Someone{}, onus.Errorf(onus.NotFound, "onus owners list shows the duties", "there is no duty %s", ans.Duty)
 	}
@@ -106,6 +109,21 @@ func (f *Facts) mayAnswer(ans Answer) (Duty, Someone, error) {
 		return d, who, onus.Errorf(onus.Invalid, "accept, decline or renew", "nobody knows how to %q a duty", ans.Act)
 	}
 	return d, who, nil
+}
+
+// answerable gives a duty as the live definitions name somebody for it, or
+// else as a proposed version does.
+func (f *Facts) answerable(id onus.DutyID, person string) (Duty, bool) {
+	live, known := f.Duty(id)
+	if live.names(person) {
+		return live, true
+	}
+	for _, d := range f.Proposed {
+		if d.ID == id && (d.names(person) || !known) {
+			return d, true
+		}
+	}
+	return live, known
 }
 
 func mails(d Duty) string {

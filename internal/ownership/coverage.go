@@ -180,7 +180,10 @@ func (f *Facts) Open(act, person string) []onus.DutyID {
 		return nil
 	}
 	var all []onus.DutyID
-	for _, d := range f.Duties {
+	for _, d := range slices.Concat(f.Duties, f.Proposed) {
+		if slices.Contains(all, d.ID) {
+			continue
+		}
 		seat, named := d.seat(person)
 		a := f.Acceptances[d.ID][who.ID]
 		mine := seat.As == AsOwner || seat.As == AsDeputy || !a.Asked.IsZero()

@@ -56,6 +56,12 @@ func (d Duty) seat(mail string) (Seat, bool) {
 	return d.Chain[i], true
 }
 
+// names says whether somebody has a place in the chain.
+func (d Duty) names(mail string) bool {
+	_, named := d.seat(mail)
+	return named
+}
+
 // The prefixes of duty IDs.
 const (
 	workflowDuty     = "workflow/"

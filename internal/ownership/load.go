@@ -16,6 +16,10 @@ import (
 func Load(ctx context.Context, r store.Reader, p *flow.Program, roster flow.Roster, at time.Time) (*Facts, error) {
 	identities := func(q store.Query) ([]onus.Identity, error) { return store.Identities.Query(ctx, r, q) }
 	l := loader{identities: identities, p: p, roster: roster, f: newFacts(p, at), sponsors: map[string]sponsor{}}
+	var err error
+	if l.f.Proposed, err = proposed(ctx, r, p.Digest); err != nil {
+		return nil, err
+	}
 	if err := l.load(); err != nil {
 		return nil, err
 	}
@@ -33,6 +37,27 @@ func Load(ctx context.Context, r store.Reader, p *flow.Program, roster flow.Rost
 	}
 	l.f.know(acceptances, absences, last)
 	return l.f, nil
+}
+
+// proposed gives the duties of the versions that wait for a yes, but for one
+// program's.
+func proposed(ctx context.Context, r store.Reader, but onus.Digest) ([]Duty, error) {
+	waiting, err := store.Versions.Find(ctx, r, "state", string(onus.VersionProposed))
+	if err != nil {
+		return nil, err
+	}
+	var all []Duty
+	for _, v := range waiting {
+		if v.Program == but {
+			continue
+		}
+		p, err := definitions(ctx, r, string(v.Program))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Duties(p)...)
+	}
+	return all, nil
 }
 
 func newFacts(p *flow.Program, at time.Time) *Facts {
@@ -69,7 +94,7 @@ func (l *loader) load() error {
 	if err := l.machines(); err != nil {
 		return err
 	}
-	for _, d := range l.f.Duties {
+	for _, d := range slices.Concat(l.f.Duties, l.f.Proposed) {
 		for _, seat := range d.Chain {
 			if err := l.person(seat.Mail); err != nil {
 				return err

@@ -124,6 +124,11 @@ func ProgramOf(ctx context.Context, r store.Reader, at time.Time) (*flow.Program
 	if digest == "" {
 		return nil, onus.Errorf(onus.NotFound, "onus publish DIR proposes some", "no definitions were kept by %s", at.UTC().Format(time.RFC3339))
 	}
+	return definitions(ctx, r, digest)
+}
+
+// definitions compiles what is kept under a digest.
+func definitions(ctx context.Context, r store.Reader, digest string) (*flow.Program, error) {
 	set, err := store.DefinitionSets.Get(ctx, r, digest)
 	if err != nil {
 		return nil, err

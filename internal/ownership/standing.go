@@ -16,6 +16,12 @@ type Facts struct {
 	Zone   *time.Location // whose midnight a date means
 	Term   time.Duration  // of an acceptance; 0: a year
 	Duties []Duty         // in order of ID
+
+	// Proposed are the duties as versions name them that nobody said yes to
+	// yet: they can be accepted, which they must be first, and nobody stands
+	// for anything by them.
+	Proposed []Duty
+
 	People map[string]Someone
 	Shared func(mail string) bool // is nobody's own; nil: none is
 

@@ -111,8 +111,10 @@ func (f *Facts) lapse(ctx context.Context, tx store.Tx, a onus.Acceptance, why s
 // unnamed lists the acceptances of people whom nothing names any longer.
 func (f *Facts) unnamed() []onus.Acceptance {
 	named := map[onus.DutyID]map[onus.IdentityID]bool{}
-	for _, d := range f.Duties {
-		named[d.ID] = map[onus.IdentityID]bool{}
+	for _, d := range slices.Concat(f.Duties, f.Proposed) {
+		if named[d.ID] == nil {
+			named[d.ID] = map[onus.IdentityID]bool{}
+		}
 		for _, seat := range d.Chain {
 			if who, ok := f.who(seat.Mail); ok {
 				named[d.ID][who.ID] = true

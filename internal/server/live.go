@@ -61,8 +61,7 @@ func (s *Server) handle(ctx context.Context, seg engine.Segment) error {
 	if err := s.takeUp(ctx); err != nil {
 		return err
 	}
-	s.using.RLock()
-	defer s.using.RUnlock()
+	defer s.Hold()()
 	return s.Engine.Handle(ctx, seg)
 }
 
@@ -72,10 +71,16 @@ func (s *Server) upToDate(do func(context.Context) (Report, error)) func(context
 		if err := s.takeUp(ctx); err != nil {
 			return Report{}, err
 		}
-		s.using.RLock()
-		defer s.using.RUnlock()
+		defer s.Hold()()
 		return do(ctx)
 	}
+}
+
+// Hold keeps the server on the definitions that it has now, until release:
+// whatever answers to people beside the work that goes on holds it meanwhile.
+func (s *Server) Hold() (release func()) {
+	s.using.RLock()
+	return s.using.RUnlock
 }
 
 // takeUp goes over to the version that is live, when it is another one than
@@ -98,7 +103,11 @@ func (s *Server) takeUp(ctx context.Context) error {
 	if err != nil || now.ID == s.live.ID {
 		return err
 	}
-	if err := s.use(p); err != nil {
+	err = s.use(p)
+	if err == nil {
+		err = s.openNotifier()
+	}
+	if err != nil {
 		return onus.Errorf(onus.KindOf(err), onus.HintOf(err), "version %d of the definitions was published and cannot be taken up here: %w", now.Number, err)
 	}
 	s.live = now

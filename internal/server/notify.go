@@ -105,6 +105,7 @@ func repeat(ctx context.Context, every time.Duration, do func()) {
 // follow and deliver are led by one process at a time.
 func (s *Server) follow(ctx context.Context, wait bool) {
 	s.led(ctx, notifyLock, wait, "the ledger could not be followed for notices; the next time goes on where it stood", func() error {
+		defer s.Hold()()
 		_, err := s.notifier.Follow(ctx)
 		return err
 	})
@@ -122,6 +123,7 @@ func (s *Server) deliver(ctx context.Context, channel string, wait bool) {
 	name := fnv.New32a()
 	_, _ = name.Write([]byte(channel)) // a hash takes everything
 	s.led(ctx, channelLock|int64(name.Sum32()), wait, "notices could not be sent; the next time tries again", func() error {
+		defer s.Hold()()
 		_, err := s.notifier.Deliver(ctx, channel)
 		return err
 	})

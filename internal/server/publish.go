@@ -25,6 +25,7 @@ type VersionView struct {
 	Missing []string `json:"missing,omitempty"` // what keeps it from going live
 	Can     []string `json:"can_approve,omitempty"`
 
+	Lacks []ownership.Lack `json:"-"` // of what is missing, the duties
 	Reads []intake.Outcome `json:"-"` // what reading the sources brought
 }
 
@@ -88,7 +89,14 @@ func (s *Server) propose(ctx context.Context, who Whoever, reason, again string,
 			if v.Version, err = versions.Propose(ctx, tx, actor, versions.Proposal{Program: p, Again: again, Reason: reason, Difference: diff}); err != nil {
 				return err
 			}
-			v.Missing, v.Can = versions.Missing(p, on.Now, roster), versions.Who(v.Version, on)
+			row, _, err := tx.Get(ctx, store.Versions.Name, v.ID)
+			if err != nil {
+				return err
+			}
+			if _, err := on.Now.AskAll(ctx, tx, by, row.Event); err != nil {
+				return err
+			}
+			v.Lacks, v.Missing, v.Can = on.Now.Lacks(), versions.Missing(p, on.Now, roster), versions.Who(v.Version, on)
 			return nil
 		})
 	})

@@ -1,6 +1,7 @@
 package versions
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,15 +23,16 @@ func Missing(p *flow.Program, now *ownership.Facts, roster flow.Roster) []string
 	return missing
 }
 
-// unanswered names the duties that nobody stands for, by who should.
+// unanswered names the duties that nobody stands for who has accepted, by who
+// should.
 func unanswered(now *ownership.Facts) []string {
 	duties, people := map[string][]string{}, []string{}
 	for _, d := range now.Duties {
 		st := now.Who(d)
-		if d.Kind == onus.Sponsor || st.Stands() {
+		if d.Kind == onus.Sponsor || st.Accepted() {
 			continue // a machine identity is no part of the definitions
 		}
-		who := d.Owner() + " " + st.Why
+		who := d.Owner() + " " + cmp.Or(st.Why, "has not accepted")
 		if duties[who] == nil {
 			people = append(people, who)
 		}
