@@ -51,7 +51,7 @@ var house = []room{
 
 	{"internal/ownership", "onus ledger internal/flow internal/store"},
 	{"internal/ownership/ownershiptest", "onus internal/flow internal/store internal/ownership"},
-	{"internal/versions", "onus ledger internal/flow/expr internal/flow internal/planning internal/authority internal/store internal/ownership"},
+	{"internal/versions", "onus ledger internal/rota internal/flow/expr internal/flow internal/planning internal/authority internal/store internal/ownership"},
 	{"internal/versions/versionstest", "onus internal/flow internal/store internal/versions"},
 
 	{"internal/health", "onus internal/rota"},

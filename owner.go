@@ -80,7 +80,8 @@ func (r Route) At(step int) string {
 
 // An Actor is who or what did something: "engine", "person:ID" for a person
 // known to the roster, "os:NAME" for an operating-system user, "ssh:SHA256:…"
-// for whoever holds that key.
+// for whoever holds that key, "machine:ID" for a
+// machine identity that holds a token.
 type Actor string
 
 // UnknownActor is what to do about an actor whom the organisation does not know.

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +15,7 @@ func (e *env) publishCmd() *cobra.Command {
 	var (
 		at     place
 		reason string
+		fromCI bool
 	)
 	output := oneOf("text", "json")
 	cmd := &cobra.Command{
@@ -28,7 +31,7 @@ none of its authors, and whose powers reach all that it touches, says yes with
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			return e.with(ctx, e.options(args[0], at), func(s *server.Server) error {
-				v, err := s.ProposeFolder(ctx, e.operator, reason)
+				v, err := e.propose(ctx, s, fromCI, reason)
 				if err != nil {
 					return err
 				}
@@ -38,8 +41,16 @@ none of its authors, and whose powers reach all that it touches, says yes with
 	}
 	at.flags(cmd)
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
+	cmd.Flags().BoolVar(&fromCI, "from-ci", false, "propose as the machine identity whose token is in ONUS_TOKEN; it can never approve")
 	output.output(cmd)
 	return cmd
+}
+
+func (e *env) propose(ctx context.Context, s *server.Server, fromCI bool, reason string) (server.VersionView, error) {
+	if !fromCI {
+		return s.ProposeFolder(ctx, e.operator, reason)
+	}
+	return s.ProposeFromCI(ctx, os.Getenv("ONUS_TOKEN"), reason)
 }
 
 // proposed tells what was proposed, and what is next.

@@ -69,8 +69,9 @@ type Engine struct {
 	me     string // this process, among those that share the store
 	shared bool   // other processes may work on the same store
 
-	mu    sync.Mutex
-	turns map[onus.RunID]*turn // guarded by mu
+	mu     sync.Mutex
+	former map[onus.Digest]*flow.Program // that runs in flight were planned under; guarded by mu
+	turns  map[onus.RunID]*turn          // guarded by mu
 }
 
 // A turn is one run's: who advances it holds mu.

@@ -2,8 +2,11 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/store"
 )
 
@@ -53,4 +56,38 @@ func (e *Engine) wouldBe(ctx context.Context, r store.Reader) (map[onus.Workflow
 		}
 	}
 	return at, nil
+}
+
+// programOf gives the program that a run was planned under, which need not be
+// the one that is live.
+func (e *Engine) programOf(ctx context.Context, r store.Reader, run onus.Run) (*flow.Program, error) {
+	plan, err := store.Plans.Get(ctx, r, string(run.Plan))
+	if err != nil || plan.Program == e.Program.Digest {
+		return e.Program, err
+	}
+	e.mu.Lock()
+	p := e.former[plan.Program]
+	e.mu.Unlock()
+	if p != nil {
+		return p, nil
+	}
+	set, err := store.DefinitionSets.Get(ctx, r, string(plan.Program))
+	if err != nil {
+		return nil, err
+	}
+	var files []flow.File
+	if err := json.Unmarshal(set.Files, &files); err != nil {
+		return nil, fmt.Errorf("read the definitions %s: %w", plan.Program.Short(), err)
+	}
+	p, faults := flow.Compile(files, nil)
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("the definitions %s no longer compile: %w", plan.Program.Short(), faults)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.former == nil {
+		e.former = map[onus.Digest]*flow.Program{}
+	}
+	e.former[plan.Program] = p
+	return p, nil
 }

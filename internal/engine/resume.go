@@ -167,8 +167,8 @@ func (d *ruling) again(ctx context.Context, run onus.Run, row store.Row, changes
 	return d.wake(ctx, run, row)
 }
 
-// replan plans the run's occasion on the facts of now, with what an
-// amendment put right.
+// replan plans the run's occasion on the facts of now, with what an amendment
+// put right. A run stays on the version that it was planned under.
 func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
 	if isReversal(run) {
 		return d.e.replanReversal(ctx, d.tx, run, d.roster)
@@ -176,13 +176,13 @@ func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
 	if run.Workflow.RepairsDrift() {
 		return d.e.replanRepair(ctx, d.tx, run, d.roster)
 	}
-	wf := d.e.Program.Workflows[run.Workflow]
-	if wf == nil {
-		return onus.Plan{}, d.cannot(fmt.Sprintf("workflow %s is not in the definitions any more", run.Workflow), "refuse it")
-	}
-	versions, err := d.e.versions(ctx, d.tx)
+	program, err := d.e.programOf(ctx, d.tx, run)
 	if err != nil {
 		return onus.Plan{}, err
+	}
+	wf := program.Workflows[run.Workflow]
+	if wf == nil {
+		return onus.Plan{}, d.cannot(fmt.Sprintf("workflow %s is not in the definitions any more", run.Workflow), "refuse it")
 	}
 	o, known, err := store.Occasions.Lookup(ctx, d.tx, run.Occasion)
 	if err != nil {
@@ -205,11 +205,11 @@ func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
 	if d.order.Act == Amend {
 		o = Amended(o, d.order.With)
 	}
-	at, err := d.e.inCharge(ctx, d.tx, d.roster, d.tx.Now())
+	at, err := inChargeOf(ctx, d.tx, program, d.roster, d.tx.Now())
 	if err != nil {
 		return onus.Plan{}, err
 	}
-	f, err := d.e.facts(ctx, d.tx, o, at)
+	f, err := gather(ctx, d.tx, program.Organisation.People, o, at)
 	if err != nil {
 		return onus.Plan{}, err
 	}
@@ -217,9 +217,9 @@ func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
 	f.Exempt = slices.DeleteFunc(f.Exempt, func(x onus.Exemption) bool { return x.Run == run.ID })
 	wf = at.program.Workflows[wf.Name]
 	if !known {
-		return planning.Expire(at.program, wf, versions[wf.Name], f), nil
+		return planning.Expire(at.program, wf, run.Version, f), nil
 	}
-	plan, refusal := planning.Plan(at.program, wf, versions[wf.Name], f)
+	plan, refusal := planning.Plan(at.program, wf, run.Version, f)
 	if refusal != nil {
 		return plan, onus.Errorf(onus.Conflict, refusal.Hint, "it cannot be planned on the facts of now: %s", refusal.Message)
 	}

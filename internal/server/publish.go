@@ -17,6 +17,33 @@ import (
 // Whoever acts is told by an organisation: by its operators and its keys.
 type Whoever func(flow.Organisation) (onus.Actor, string)
 
+// acting finds out who proposes or decides, in a transaction.
+type acting func(ctx context.Context, r store.Reader, org flow.Organisation) (versions.Actor, error)
+
+func (who Whoever) acting(ctx context.Context, r store.Reader, org flow.Organisation) (versions.Actor, error) {
+	by, mail := who(org)
+	return versions.Person(ctx, r, by, mail)
+}
+
+// holder is whoever holds a token: a machine identity, with what its token is
+// for.
+func (s *Server) holder(ctx context.Context, token string) (acting, error) {
+	d, err := s.Desk()
+	if err != nil {
+		return nil, err
+	}
+	t, who, err := d.Token(ctx, token)
+	switch {
+	case err != nil:
+		return nil, onus.Errorf(onus.Denied, "give a machine identity's token, made for the scope propose, in ONUS_TOKEN", "the token is good for nothing")
+	case who.Kind != onus.NonHuman:
+		return nil, onus.Errorf(onus.Denied, "a person proposes with --sign KEYFILE", "the token is not a machine identity's")
+	}
+	return func(ctx context.Context, r store.Reader, _ flow.Organisation) (versions.Actor, error) {
+		return versions.Machine(ctx, r, onus.Actor("machine:"+string(who.ID)), who.ID, t.Scopes)
+	}, nil
+}
+
 // A VersionView is a version with all that there is to know before saying yes
 // or no to it.
 type VersionView struct {
@@ -32,6 +59,20 @@ type VersionView struct {
 // ProposeFolder opens a version of what the folder holds. The sources are
 // read, because owners must be on record; nothing on any system is touched.
 func (s *Server) ProposeFolder(ctx context.Context, who Whoever, reason string) (VersionView, error) {
+	return s.proposeFolder(ctx, who.acting, reason)
+}
+
+// ProposeFromCI is ProposeFolder by a machine identity that holds a token for
+// the scope "propose". It can do no more: only people say yes.
+func (s *Server) ProposeFromCI(ctx context.Context, token, reason string) (VersionView, error) {
+	who, err := s.holder(ctx, token)
+	if err != nil {
+		return VersionView{}, err
+	}
+	return s.proposeFolder(ctx, who, reason)
+}
+
+func (s *Server) proposeFolder(ctx context.Context, who acting, reason string) (VersionView, error) {
 	if s.live.ID != "" && s.draft.Digest() == s.live.Program {
 		return VersionView{Version: s.live}, onus.Errorf(onus.Conflict, "there is nothing to publish", "%s is what is published already, as version %d", s.Dir, s.live.Number)
 	}
@@ -50,10 +91,10 @@ func (s *Server) ProposeAgain(ctx context.Context, who Whoever, id, reason strin
 	if err != nil {
 		return VersionView{}, err
 	}
-	return s.propose(ctx, who, reason, former.ID, func(flow.Roster) (*flow.Program, error) { return p, nil })
+	return s.propose(ctx, who.acting, reason, former.ID, func(flow.Roster) (*flow.Program, error) { return p, nil })
 }
 
-func (s *Server) propose(ctx context.Context, who Whoever, reason, again string, compile func(flow.Roster) (*flow.Program, error)) (VersionView, error) {
+func (s *Server) propose(ctx context.Context, who acting, reason, again string, compile func(flow.Roster) (*flow.Program, error)) (VersionView, error) {
 	var v VersionView
 	_, err := s.lead(ctx, true, func(ctx context.Context) (rep Report, err error) {
 		reads, err := s.readTrusted(ctx)
@@ -78,8 +119,7 @@ func (s *Server) propose(ctx context.Context, who Whoever, reason, again string,
 			if err != nil {
 				return err
 			}
-			by, mail := who(s.governing(p))
-			actor, err := versions.Person(ctx, tx, by, mail)
+			actor, err := who(ctx, tx, s.governing(p))
 			if err != nil {
 				return err
 			}
@@ -93,7 +133,7 @@ func (s *Server) propose(ctx context.Context, who Whoever, reason, again string,
 			if err != nil {
 				return err
 			}
-			if _, err := on.Now.AskAll(ctx, tx, by, row.Event); err != nil {
+			if _, err := on.Now.AskAll(ctx, tx, actor.By, row.Event); err != nil {
 				return err
 			}
 			v.Lacks, v.Missing, v.Can = on.Now.Lacks(), versions.Missing(p, on.Now, roster), versions.Who(v.Version, on)
@@ -132,8 +172,7 @@ func (s *Server) Approve(ctx context.Context, who Whoever, id string) (v Version
 			if err != nil {
 				return err
 			}
-			by, mail := who(s.governing(p))
-			actor, err := versions.Person(ctx, tx, by, mail)
+			actor, err := who.acting(ctx, tx, s.governing(p))
 			if err != nil {
 				return err
 			}
@@ -146,7 +185,7 @@ func (s *Server) Approve(ctx context.Context, who Whoever, id string) (v Version
 			for _, s := range p.Organisation.Signers {
 				keys[s.Key] = s.Mail
 			}
-			return authn.Keys{}.Enrol(ctx, tx, by, keys)
+			return authn.Keys{}.Enrol(ctx, tx, actor.By, keys)
 		})
 	})
 	if err == nil && !stale {
@@ -170,8 +209,7 @@ func (s *Server) RefuseVersion(ctx context.Context, who Whoever, id, why string)
 		if err != nil {
 			return err
 		}
-		by, mail := who(s.governing(p))
-		actor, err := versions.Person(ctx, tx, by, mail)
+		actor, err := who.acting(ctx, tx, s.governing(p))
 		if err != nil {
 			return err
 		}

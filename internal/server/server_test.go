@@ -19,8 +19,8 @@ import (
 type house struct {
 	*testing.T
 
-	dir, data string
-	now       time.Time
+	dir, data, store string
+	now              time.Time
 }
 
 func newHouse(t *testing.T) *house {
@@ -33,7 +33,7 @@ func newHouse(t *testing.T) *house {
 }
 
 func (h *house) options() server.Options {
-	return server.Options{Dir: h.dir, Data: h.data, Now: func() time.Time { return h.now }}
+	return server.Options{Dir: h.dir, Data: h.data, Store: h.store, Now: func() time.Time { return h.now }}
 }
 
 // with opens a server for a while.

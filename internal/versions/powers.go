@@ -9,6 +9,7 @@ import (
 	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/ownership"
+	"github.com/onus-id/onus/internal/rota"
 )
 
 const (
@@ -201,13 +202,45 @@ func parts(p *flow.Program, now *ownership.Facts) map[string]part {
 			Owners: standing(now, "entitlement/"+id, "system/"+string(key.System)), Units: unit(p.Systems[key.System]),
 		})
 	}
-	o, zone := p.Organisation, ""
-	if o.Zone != nil {
-		zone = o.Zone.String()
+	for name, rule := range p.Separations {
+		add("separation", name, onus.DigestOfJSON(rule), authority.Thing{Owners: []string{rule.Owner}})
 	}
-	o.Zone = nil
-	add(organisation, "", onus.DigestOfJSON([]any{o, zone}), authority.Thing{})
+	for name, r := range p.Rotas {
+		add("rota", name, calendar(p, r), authority.Thing{})
+	}
+	add(organisation, "", digestOf(p.Organisation), authority.Thing{})
 	return all
+}
+
+// digestOf is of all that an organisation says; a zone is its name.
+func digestOf(o flow.Organisation) onus.Digest {
+	zones := map[string]string{}
+	for mail, z := range o.Zones {
+		zones[mail] = z.String()
+	}
+	for name, h := range o.Hours {
+		if h.Zone != nil {
+			zones["hours of "+name] = h.Zone.String()
+		}
+	}
+	if o.Zone != nil {
+		zones[""] = o.Zone.String()
+	}
+	return onus.DigestOfJSON([]any{o, zones})
+}
+
+// calendar is the digest of a rota: its shifts, and the calendars that they
+// stand in.
+func calendar(p *flow.Program, r *rota.Rota) onus.Digest {
+	texts := map[string]string{}
+	for _, f := range p.Files {
+		for i := range r.Shifts {
+			if r.Shifts[i].File == f.Path && f.Path != r.File {
+				texts[f.Path] = f.Text
+			}
+		}
+	}
+	return onus.DigestOfJSON([]any{r.Shifts, texts})
 }
 
 // organisation is the part that is nobody's but the escalation heads'.
