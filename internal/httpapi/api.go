@@ -109,6 +109,9 @@ func describe(c Config, mux *http.ServeMux) *api {
 	a.account()
 	a.approvals()
 	a.exceptions()
+	a.acts()
+	a.can()
+	a.delegations()
 	a.evidence()
 	a.reversals()
 	return a

@@ -38,7 +38,7 @@ func (a *api) may(ctx context.Context, who Caller, act authority.Action, on serv
 		ruling, err = a.Server.May(ctx, who.Name, act, on)
 	}
 	switch {
-	case err != nil:
+	case err != nil && (act != authority.Look || onus.KindOf(err) != onus.NotFound):
 		return err
 	case !ruling.Allowed && act == authority.Look:
 		return onus.Errorf(onus.NotFound, "", "there is no %s, or it is not for you to see", on)
@@ -53,10 +53,18 @@ func (a *api) mayLook(ctx context.Context, who Caller, on server.Ref) error {
 
 // visible keeps of a list what the caller may look at.
 func visible[T any](ctx context.Context, a *api, who Caller, list []T, ref func(T) server.Ref) ([]T, error) {
-	if who.Machine {
-		return nil, problem(http.StatusForbidden, "denied", "this machine may not", "a machine's token proposes; it lists nothing")
+	if err := personal(who); err != nil {
+		return nil, err
 	}
 	return server.Visible(ctx, a.Server, who.Name, list, ref)
+}
+
+// personal says that something is for people only.
+func personal(who Caller) error {
+	if who.Machine {
+		return problem(http.StatusForbidden, "denied", "this machine may not", "a machine's token proposes; this is for people")
+	}
+	return nil
 }
 
 // place is where something stands in a list that is sorted by a time, then by

@@ -183,6 +183,11 @@ func (b *bearings) thing(ctx context.Context, on Ref) (authority.Thing, error) {
 			t.Requesters = []string{o.Person}
 			err = b.scope(ctx, &t, o.Scope)
 		}
+	case "delegation":
+		var d onus.Delegation
+		if d, err = store.Delegations.Get(ctx, b.r, on.ID); err == nil {
+			t.Requesters, t.Asked = []string{d.From}, []string{d.To}
+		}
 	case "finding":
 		var f onus.Finding
 		if f, err = store.Findings.Get(ctx, b.r, on.ID); err == nil {
@@ -196,7 +201,7 @@ func (b *bearings) thing(ctx context.Context, on Ref) (authority.Thing, error) {
 		b.source(&t, onus.SourceName(on.ID))
 	case "ledger", "onus":
 	default:
-		err = onus.Errorf(onus.Invalid, "approval, exception, run, identity, reversal, finding, workflow, system, source, ledger or onus", "there is no kind of thing called %q", on.Kind)
+		err = onus.Errorf(onus.Invalid, "approval, exception, run, change, identity, reversal, delegation, finding, workflow, system, source, ledger or onus", "there is no kind of thing called %q", on.Kind)
 	}
 	clean(&t)
 	return t, err
@@ -228,7 +233,7 @@ func (b *bearings) exception(ctx context.Context, t *authority.Thing) error {
 	if err != nil {
 		return err
 	}
-	t.Asked = []string{x.Assignee}
+	t.Asked = []string{x.Assignee, x.Offered}
 	t.Route = slices.Concat([]string{x.Route.To}, x.Route.Then, b.s.Program.Organisation.Escalation)
 	if b.who != "" { // a rota brings people whom the route does not name
 		on, err := escalation.At(ctx, b.r, b.s.Program, b.s.Now()).MayDecide(x, b.who)
