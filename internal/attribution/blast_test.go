@@ -25,7 +25,7 @@ func (c *company) blast(e onus.AccessError) (b attribution.Blast) {
 }
 
 func whom(b attribution.Blast) string {
-	var all []string
+	all := make([]string, 0, len(b.Hits))
 	for _, h := range b.Hits {
 		all = append(all, h.Identity+" "+h.Says)
 	}

@@ -285,7 +285,7 @@ func corrected(f *planning.Facts, p *flow.Program, record map[string]string) str
 		if stays(f, p, roles, own, record) {
 			return "the record would not have said that they left, so no occasion arises"
 		}
-	case onus.Joined, onus.Returned, onus.DateArrived, onus.Reversing, onus.Requested:
+	case onus.Joined, onus.Returned, onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted:
 	}
 	return ""
 }

@@ -17,7 +17,7 @@ import (
 // An inquiry is one access error under judgement.
 type inquiry struct {
 	p      *Past
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // an inquiry is one call of Judge, and lives no longer
 	e      onus.AccessError
 	size   int64          // of the ledger at the time of the error
 	moment *engine.Moment // of that time
@@ -286,7 +286,7 @@ func (q *inquiry) replayAll() error {
 // supports best. Whoever is only in a set that it does not support is not
 // named.
 func (q *inquiry) weigh(all []correction, found [][]int) error {
-	best, sets := -1, [][]int{}
+	best, sets := -1, make([][]int, 0, len(found))
 	for _, set := range found {
 		least := len(confidences)
 		for _, k := range set {
@@ -294,7 +294,7 @@ func (q *inquiry) weigh(all []correction, found [][]int) error {
 		}
 		switch {
 		case least > best:
-			best, sets = least, [][]int{set}
+			best, sets = least, append(sets[:0], set)
 		case least == best:
 			sets = append(sets, set)
 		}

@@ -1,6 +1,7 @@
 package attribution_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,6 @@ import (
 // An injected fault: what is done to the company, and what the verdict must
 // say of it.
 type injected struct {
-	before []string // at its beginning
 	make   []string // while the error comes about
 	after  []string // what shows it later
 	right  string   // what whoever reports knows
@@ -51,11 +51,7 @@ func TestAVerdictFindsWhatWasInjectedAndNamesNobodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	noise := []string{"roster ben sales", "roster ben finance", "roster cem finance", "roster dee office", "put omar role:guest", "run", "wait 1h", "change title: Guest => title: Visitor"}
-	var names []string
-	for name := range injections {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(injections))
 	rapid.Check(t, func(rt *rapid.T) {
 		name := rapid.SampledFrom(names).Draw(rt, "fault")
 		f := injections[name]
@@ -85,7 +81,7 @@ func TestAVerdictFindsWhatWasInjectedAndNamesNobodyElse(t *testing.T) {
 		meanwhile("after")
 		c.tell("run")
 		v := c.judge(e)
-		var found []onus.FaultClass
+		found := make([]onus.FaultClass, 0, len(v.Faults))
 		for _, of := range v.Faults {
 			found = append(found, of.Class)
 			named := []onus.Answerable{of.Accountable}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func newCompany(t *testing.T, text string) *company {
 	t.Helper()
 	c := &company{T: t, began: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), rows: map[string][]string{}}
 	c.clock = c.began
-	for _, who := range strings.Fields("priya lee dana sol mara ruth ingrid omar ciso gus abe bob author head") {
+	for who := range strings.FieldsSeq("priya lee dana sol mara ruth ingrid omar ciso gus abe bob author head") {
 		c.rows[who] = []string{"office", ""}
 	}
 	key, _, err := ledger.LoadOrCreateKey(t.TempDir()+"/log.key", "test.log")
@@ -112,12 +113,7 @@ func (c *company) Read(_ context.Context, yield func(source.Row) error) (source.
 }
 
 func (c *company) sorted() []string {
-	var all []string
-	for login := range c.rows {
-		all = append(all, login)
-	}
-	slices.Sort(all)
-	return all
+	return slices.Sorted(maps.Keys(c.rows))
 }
 
 // cycle looks at everything and does what is due.

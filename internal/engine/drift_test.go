@@ -113,20 +113,21 @@ func TestWhatVanishedComesBackWithTheWarrantsThatItHad(t *testing.T) {
 	w.goes(onus.Joined, "ana", nil)
 	w.dir.Revoke("ana", "group:staff")
 	w.finds("vanished ana group:staff")
-	before := w.warrants("ana", "group:staff")
+	before := w.warrants("group:staff")
 	w.repair(onus.Restore, w.theFinding().ID)
 	w.holds("ana", "group:staff")
-	if after := w.warrants("ana", "group:staff"); !slices.Equal(before, after) {
+	if after := w.warrants("group:staff"); !slices.Equal(before, after) {
 		t.Errorf("its warrants are %v, and were %v", after, before)
 	}
 	w.finds()
 	w.sound()
 }
 
-func (w *world) warrants(login, entitlement string) []onus.Warrant {
+// warrants are those of Ana.
+func (w *world) warrants(entitlement string) []onus.Warrant {
 	w.Helper()
 	for _, g := range all(w, store.Grants) {
-		if g.Identity == onus.IdentityID("idn_"+login) && g.Entitlement == entitlement {
+		if g.Identity == "idn_ana" && g.Entitlement == entitlement {
 			return g.Warrants
 		}
 	}
@@ -138,8 +139,9 @@ func TestAnAccountThatVanishedComesBackWithWhatItHeld(t *testing.T) {
 	w.goes(onus.Joined, "ana", nil)
 	w.dir.Delete("ana")
 	w.finds("vanished ana ", "vanished ana group:staff")
-	var ids []string
-	for _, f := range all(w, store.Findings) {
+	found := all(w, store.Findings)
+	ids := make([]string, 0, len(found))
+	for _, f := range found {
 		ids = append(ids, f.ID)
 	}
 	w.repair(onus.Restore, ids...)
@@ -156,8 +158,9 @@ func TestAnOrphanIsFoundAndDisabled(t *testing.T) {
 	w.dir.Create("stray", nil)
 	w.dir.Grant("stray", "role:write")
 	w.finds("appeared stray ", "appeared stray role:write")
-	var ids []string
-	for _, f := range all(w, store.Findings) {
+	found := all(w, store.Findings)
+	ids := make([]string, 0, len(found))
+	for _, f := range found {
 		ids = append(ids, f.ID)
 		if err := w.tryRepair(onus.Adopt, f.ID); onus.KindOf(err) != onus.Conflict {
 			t.Errorf("adopting what nobody has: %v", err)
@@ -236,7 +239,7 @@ func TestAnAdoptionIsAWarrantWithSomebodyElsesYes(t *testing.T) {
 	w.observe()
 	f := w.theFinding()
 	w.repair(onus.Adopt, f.ID)
-	if ws := w.warrants("ana", "role:write"); len(ws) != 0 {
+	if ws := w.warrants("role:write"); len(ws) != 0 {
 		t.Fatalf("it is warranted before anybody said yes: %v", ws)
 	}
 	asked := all(w, store.Approvals)
@@ -252,7 +255,7 @@ func TestAnAdoptionIsAWarrantWithSomebodyElsesYes(t *testing.T) {
 	}
 	w.must(w.answer(asked[0], ciso, true))
 	w.patiently(time.Hour)
-	if ws := w.warrants("ana", "role:write"); len(ws) != 1 || ws[0].Step != f.ID || ws[0].Workflow != onus.DriftOf("dir") {
+	if ws := w.warrants("role:write"); len(ws) != 1 || ws[0].Step != f.ID || ws[0].Workflow != onus.DriftOf("dir") {
 		t.Errorf("its warrants are %+v", ws)
 	}
 	w.finds()
@@ -303,7 +306,7 @@ func TestWhatWasGivenForATimeIsNotMadePermanentByARepair_TeleportPR66215(t *test
 	w.repair(onus.Restore, w.theFinding().ID)
 	w.holds("ana", "group:staff", "group:finance")
 	until := monday.Add(24 * time.Hour)
-	if ws := w.warrants("ana", "group:finance"); len(ws) != 1 || ws[0].Until.After(until.Add(time.Hour)) {
+	if ws := w.warrants("group:finance"); len(ws) != 1 || ws[0].Until.After(until.Add(time.Hour)) {
 		t.Errorf("its warrants are %+v", ws)
 	}
 	w.later(25 * time.Hour)
@@ -314,12 +317,12 @@ func TestWhatWasGivenForATimeIsNotMadePermanentByARepair_TeleportPR66215(t *test
 }
 
 // lends lets ana join with something that ends.
-func (w *world) lends(entitlement string, for_ time.Duration) {
+func (w *world) lends(entitlement string, lasts time.Duration) {
 	w.Helper()
 	joiner := w.program.Workflows["joiner"]
 	for i := range joiner.Steps {
 		if g := joiner.Steps[i].Grant; g != nil && g.Constant == entitlement {
-			joiner.Steps[i].Expires = for_
+			joiner.Steps[i].Expires = lasts
 		}
 	}
 	w.goes(onus.Joined, "ana", onus.Attributes{"department": "finance"})

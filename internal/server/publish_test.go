@@ -48,10 +48,10 @@ func (h *house) database() string {
 	return url
 }
 
-// raises edits from which grade on accountants release payments.
-func (h *house) raises(from, to string) {
+// raises edits from which grade on accountants release payments: it was 5.
+func (h *house) raises(to string) {
 	h.Helper()
-	h.edit("workflows/joiner.yaml", "subject.grade >= "+from, "subject.grade >= "+to)
+	h.edit("workflows/joiner.yaml", "subject.grade >= 5", "subject.grade >= "+to)
 }
 
 func (h *house) proposes(mail string) server.VersionView {
@@ -116,7 +116,7 @@ func (h *house) liveNumber() (n int) {
 // Rule 2: whoever wrote a version does not make it live, whatever they are called.
 func TestNobodyPublishesTheirOwn(t *testing.T) {
 	onEveryStore(t, func(h *house) {
-		h.raises("5", "6")
+		h.raises("6")
 		v := h.proposes(noor)
 		for _, name := range []string{noor, "Noor@Starter.Example", "NOOR@STARTER.EXAMPLE"} {
 			if _, err := h.approves(name, v.ID); onus.KindOf(err) != onus.Denied {
@@ -135,7 +135,7 @@ func TestNobodyPublishesTheirOwn(t *testing.T) {
 // is shown against what is, and asked about again.
 func TestTwoProposalsAtOnce(t *testing.T) {
 	onEveryStore(t, func(h *house) {
-		h.raises("5", "6")
+		h.raises("6")
 		first := h.proposes(priya)
 		h.edit("workflows/leaver.yaml", "subjects: 5 per 1h", "subjects: 4 per 1h")
 		second := h.proposes(noor)
@@ -165,7 +165,7 @@ func TestTwoYesesAtTheSameTime(t *testing.T) {
 	h := newHouse(t)
 	h.store = h.database()
 	h.run()
-	h.raises("5", "6")
+	h.raises("6")
 	one := h.proposes(priya)
 	h.with(func(a *server.Server) {
 		h.with(func(b *server.Server) {
@@ -277,7 +277,7 @@ func TestNamingOneselfGivesNoPower(t *testing.T) {
 func TestRunsInFlightStayOnTheirs(t *testing.T) {
 	onEveryStore(t, func(h *house) {
 		before := h.waits("omar.farouk")
-		h.raises("5", "9")
+		h.raises("9")
 		v := h.proposes(noor)
 		h.mustApprove(helen, v.ID)
 		h.run()
@@ -310,7 +310,7 @@ func TestServingTakesUpWhatIsPublished(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, 20*time.Millisecond) }()
-	h.raises("5", "6")
+	h.raises("6")
 	v := h.proposes(noor)
 	h.mustApprove(helen, v.ID) // the process that said so ends here, and never ran by it
 	h.edit("hr.csv", "2023-04-03,,active\n", "2023-04-03,,active\n10013,P-1013,lena.roth,Lena,Roth,lena@starter.example,Engineering,Engineer,3,10002,2024-01-08,,active\n")
@@ -352,7 +352,7 @@ func TestTwoFoldersDoNotPinBackAndForth(t *testing.T) {
 	a.run()
 	b := newHouse(t)
 	b.store, b.data = a.store, a.data
-	b.raises("5", "6")
+	b.raises("6")
 	for range 2 {
 		b.with(func(s *server.Server) {
 			if _, err := s.UntilIdle(t.Context()); onus.KindOf(err) != onus.Conflict || !strings.Contains(err.Error(), "is not what is published") {
@@ -370,7 +370,7 @@ func TestTwoFoldersDoNotPinBackAndForth(t *testing.T) {
 // its sponsor, who answers for what it brings.
 func TestAMachineProposesAndNeverApproves(t *testing.T) {
 	onEveryStore(t, func(h *house) {
-		h.raises("5", "6")
+		h.raises("6")
 		token := h.token("svc-build", "propose")
 		other := h.token("svc-backup", "read")
 		var v server.VersionView
@@ -423,7 +423,7 @@ func TestAPlanOfWhatIsNotPublishedKeepsNothing(t *testing.T) {
 	h.run()
 	size := h.size()
 	h.edit("hr.csv", "omar@starter.example,Finance,Accountant,5", "omar@starter.example,IT,Analyst,4")
-	h.raises("5", "6")
+	h.raises("6")
 	s, err := server.OpenFolder(t.Context(), h.options())
 	if err != nil {
 		t.Fatal(err)
