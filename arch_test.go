@@ -134,6 +134,7 @@ var (
 	testsMayAlso = map[string]string{
 		"internal/engine":            "internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv",
 		"internal/engine/riverqueue": "internal/store/sqlite internal/store/postgres",
+		"internal/versions":          "internal/store/sqlite internal/store/postgres",
 		"internal/ownership":         "internal/store/sqlite internal/store/postgres",
 		"internal/publish":           "internal/store/sqlite internal/signer",
 		"internal/notify":            "internal/flow/starter internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv",

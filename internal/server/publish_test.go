@@ -48,7 +48,7 @@ func (h *house) database() string {
 	return url
 }
 
-// raises edits from which grade on accountants release payments: it was 5.
+// raises edits from which grade on accountants release payments.
 func (h *house) raises(to string) {
 	h.Helper()
 	h.edit("workflows/joiner.yaml", "subject.grade >= 5", "subject.grade >= "+to)
