@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/store"
 )
 
@@ -21,7 +22,7 @@ func (q *inquiry) ofPeople() ([]correction, error) {
 				return nil, err
 			}
 			for _, x := range about {
-				if x.Decided == nil || x.Decided.Act != "override" && x.Decided.Act != "amend" || seen[x.ID] {
+				if x.Decided == nil || x.Decided.Act != engine.Override && x.Decided.Act != engine.Amend || seen[x.ID] {
 					continue
 				}
 				seen[x.ID] = true
@@ -85,9 +86,12 @@ func (q *inquiry) ofDecision(d decision, x onus.Exception) (correction, error) {
 	if err != nil {
 		return correction{}, err
 	}
-	did := map[string]string{"override": "overrode", "amend": "amended"}[x.Decided.Act]
+	did, done := "overrode", "overridden"
+	if x.Decided.Act == engine.Amend {
+		did, done = "amended", "amended"
+	}
 	return correction{
-		class: onus.Overridden, says: fmt.Sprintf("%s had not %s exception %s", x.Decided.Person, map[string]string{"override": "overridden", "amend": "amended"}[x.Decided.Act], x.ID), at: d, support: onus.Established,
+		class: onus.Overridden, says: fmt.Sprintf("%s had not %s exception %s", x.Decided.Person, done, x.ID), at: d, support: onus.Established,
 		apply:  func(w *whatIf) { w.without[x.ID] = true },
 		people: []onus.Answerable{{Duty: did + " exception " + x.ID, Mail: x.Decided.Person}},
 		why:    []onus.Sentence{{Says: fmt.Sprintf("%s %s the exception that had stopped it (%s): %s.", x.Decided.Person, did, x.Category, x.Decided.Reason), Cites: []onus.Citation{e.citation()}}},

@@ -46,11 +46,9 @@ func (q *inquiry) ofVersions() ([]correction, error) {
 		}
 		if since.Version == 0 {
 			for _, v := range versions {
-				if v.Version == d.plan.Version || before.Version > 0 && v.Version == before.Version+1 {
-					since = v
-					break
-				}
-				if before.Version == 0 { // no earlier version was right
+				// No earlier version was right, so it is so since the first; or the one
+				// after the last that was.
+				if before.Version == 0 || v.Version == d.plan.Version || v.Version == before.Version+1 {
 					since = v
 					break
 				}

@@ -69,9 +69,13 @@ func (p *Past) decisionOf(ctx context.Context, run onus.Run) (d decision, err er
 		return d, err
 	}
 	d.facts, err = d.moment.Facts(ctx, o)
-	if d.made.Notes["was"] != "" { // planned again by a person's decision: what its own approvals exempted is no other fact
-		d.facts.Exempt = slices.DeleteFunc(d.facts.Exempt, func(x onus.Exemption) bool { return x.Run != "" && x.Run == d.again(ctx, p) })
+	if err != nil || d.made.Notes["was"] == "" {
+		return d, err
 	}
+	// Planned again by a person's decision: what its own approvals exempted is
+	// no other fact.
+	former, err := p.formerRun(ctx, d.made)
+	d.facts.Exempt = slices.DeleteFunc(d.facts.Exempt, func(x onus.Exemption) bool { return x.Run != "" && x.Run == former })
 	return d, err
 }
 
@@ -132,17 +136,14 @@ func (p *Past) amendedBefore(ctx context.Context, d *decision, o onus.Occasion) 
 	return nil
 }
 
-// again gives the run in whose place this one came.
-func (d *decision) again(ctx context.Context, p *Past) onus.RunID {
-	cause, err := p.event(ctx, d.made.Cause)
-	if err != nil {
-		return ""
+// formerRun gives the run in whose place a plan was made again.
+func (p *Past) formerRun(ctx context.Context, made entry) (onus.RunID, error) {
+	cause, err := p.event(ctx, made.Cause)
+	if err != nil || cause.Object.Kind != store.Exceptions.Name {
+		return "", err
 	}
 	x, _, err := bodyOf[onus.Exception](cause)
-	if err != nil {
-		return ""
-	}
-	return x.Run
+	return x.Run, err
 }
 
 // notThere gives what is missing for a replay, where that is what an error

@@ -119,7 +119,7 @@ func (q *inquiry) carriedOut(d decision, w whatIf) (onus.Plan, error) {
 	if w.held[d.run.Batch] {
 		return onus.Plan{}, nil
 	}
-	for id := range w.without {
+	for _, id := range slices.Sorted(maps.Keys(w.without)) {
 		rests, err := q.p.rests(q.ctx, d, id)
 		if err != nil {
 			return plan, err

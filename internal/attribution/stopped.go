@@ -3,9 +3,9 @@ package attribution
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/planning"
 	"github.com/onus-id/onus/internal/store"
@@ -49,7 +49,7 @@ func (q *inquiry) stopped() (bool, error) {
 			waits = append(waits, o)
 		}
 	}
-	for key := range keys {
+	for _, key := range slices.SortedFunc(maps.Keys(keys), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
 		about, err := store.Exceptions.Find(q.ctx, then, key[0], key[1])
 		if err != nil {
 			return false, err
@@ -69,7 +69,7 @@ func (q *inquiry) stopped() (bool, error) {
 		}
 	}
 	for _, o := range waits {
-		if err := q.gap(o); err != nil {
+		if err := q.gap(o, seen); err != nil {
 			return false, err
 		}
 	}
@@ -118,7 +118,7 @@ var causes = map[onus.Category]onus.FaultClass{
 
 // gap judges an occasion that waits, for nobody stood for a duty of the
 // workflow that wants it.
-func (q *inquiry) gap(o onus.Occasion) error {
+func (q *inquiry) gap(o onus.Occasion, seen map[string]bool) error {
 	facts, err := q.p.owners(q.ctx, q.size, q.e.At, q.moment.Program.Digest)
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (q *inquiry) gap(o onus.Occasion) error {
 	if err != nil {
 		return err
 	}
-	var lacks onus.WorkflowName
+	asks := map[string]onus.WorkflowName{} // by the group of the exceptions that ask
 	for _, name := range slices.Sorted(maps.Keys(q.moment.Program.Workflows)) {
 		wf := q.moment.Program.Workflows[name]
 		if wants, err := planning.Wants(wf, f); err != nil || !wants || wf.Source != o.Source {
@@ -135,24 +135,24 @@ func (q *inquiry) gap(o onus.Occasion) error {
 		}
 		for _, id := range ownership.Concerns(q.moment.Program, wf) {
 			if d, ok := facts.Duty(id); ok && !facts.Who(d).Stands() {
-				lacks = name
+				asks[engine.OwnerGroup(facts.Who(d))] = name
 			}
 		}
 	}
-	if lacks == "" {
-		return nil
-	}
-	open, err := store.Exceptions.Find(q.ctx, q.p.history.At(q.size), "state", string(onus.ExceptionOpen))
-	if err != nil {
-		return err
-	}
-	for _, x := range open {
-		if x.Category != onus.OwnerMissing || !strings.Contains(x.Message, string(lacks)) {
-			continue
-		}
-		x.Workflow = lacks
-		if err := q.exception(x); err != nil {
+	then := q.p.history.At(q.size)
+	for _, group := range slices.Sorted(maps.Keys(asks)) {
+		alike, err := store.Exceptions.Find(q.ctx, then, "group", group)
+		if err != nil {
 			return err
+		}
+		for _, x := range alike {
+			if x.State != onus.ExceptionOpen || seen[x.ID] {
+				continue
+			}
+			seen[x.ID], x.Workflow = true, asks[group]
+			if err := q.exception(x); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

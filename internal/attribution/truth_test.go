@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/onus-id/onus"
@@ -394,6 +395,11 @@ func TestTheTruthCorpus(t *testing.T) {
 			}
 			right[class]++
 			c.cited(v)
+			for range 5 { // whoever asks again is told the same, in the same order
+				if diff := gocmp.Diff(v, c.judge(e)); diff != "" {
+					t.Fatalf("the verdict is another one the next time:\n%s", diff)
+				}
+			}
 		})
 	}
 	classes := make([]string, 0, len(all))

@@ -171,6 +171,10 @@ func (e *Engine) askForOwners(ctx context.Context, s survey) error {
 // ownerGroup begins the group of every exception that asks for an owner.
 const ownerGroup = "owner: "
 
+// OwnerGroup is the group of the exceptions that ask who shall stand for a
+// duty of a workflow.
+func OwnerGroup(st ownership.Standing) string { return ownerGroup + duty(st) }
+
 // ownersFound closes what asked for an owner that is there again.
 func (e *Engine) ownersFound(ctx context.Context, lacking map[string]lack) error {
 	var found []string
