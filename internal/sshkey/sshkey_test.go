@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,10 +15,19 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/rig"
 	"github.com/onus-id/onus/internal/sshkey"
 )
 
 const message = "a decision that somebody made\n"
+
+// needs skips a test whose program is not installed, but not under make test.
+func needs(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, exec.ErrNotFound) {
+		rig.Require(t, fmt.Errorf("%w: %w", err, rig.ErrMissing))
+	}
+}
 
 // keygen runs the real ssh-keygen in a folder.
 func keygen(t *testing.T, dir, stdin string, args ...string) (string, error) {
@@ -25,9 +35,7 @@ func keygen(t *testing.T, dir, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(t.Context(), "ssh-keygen", args...)
 	cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
-	if errors.Is(err, exec.ErrNotFound) {
-		t.Skip("needs ssh-keygen")
-	}
+	needs(t, err)
 	return string(out), err
 }
 
@@ -162,8 +170,10 @@ func TestTheAgentSigns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := agent.Start(); err != nil {
-		t.Skip("needs ssh-agent:", err)
+	err = agent.Start()
+	needs(t, err)
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		_ = agent.Process.Kill()
