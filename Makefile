@@ -56,6 +56,7 @@ servers:
 
 node-packages:
 	@tools/needs node-packages internal/rig/scimmy
+	@tools/needs node-packages internal/rig/postgres18
 
 check-format:
 	@echo 'check: format'

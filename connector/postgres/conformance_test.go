@@ -42,7 +42,11 @@ func fresh(base string) string {
 
 func newTarget(t *testing.T, more map[string]string) *target {
 	t.Helper()
-	s := need(t)
+	return newTargetOn(t, need(t, shared), more)
+}
+
+func newTargetOn(t *testing.T, s *server, more map[string]string) *target {
+	t.Helper()
 	x := &target{server: s, proxy: connectortest.NewProxy(t, s.host), a: fresh("alpha"), b: fresh("beta")}
 	x.sql(t, "CREATE ROLE %s; CREATE ROLE %s; GRANT %s, %s TO onus WITH ADMIN OPTION", x.a, x.b, x.a, x.b)
 	x.c = x.open(t, more, password)

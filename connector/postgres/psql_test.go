@@ -29,22 +29,32 @@ type server struct {
 	psqlMu sync.Mutex // guards psql: one question at a time
 }
 
-// shared starts the server once. ONUS_TEST_POSTGRES names another one, of
-// another version, by the URL of its superuser.
-var shared = sync.OnceValues(func() (*server, error) {
-	ctx := context.Background()
-	s := &server{url: os.Getenv("ONUS_TEST_POSTGRES"), stop: func() {}}
-	if s.url == "" {
-		p, err := rig.StartPostgres(ctx, false)
-		if err != nil {
-			return nil, err
+// shared is Debian's server, started once. ONUS_TEST_POSTGRES names another
+// one, of another version, by the URL of its superuser. newer is one that
+// knows what Debian's does not yet.
+var (
+	shared = sync.OnceValues(func() (*server, error) {
+		if url := os.Getenv("ONUS_TEST_POSTGRES"); url != "" {
+			return prepared(&server{url: url, stop: func() {}})
 		}
-		s.stop = p.Stop
-		if s.url, err = p.NewDatabase(ctx); err != nil {
-			p.Stop()
-			return nil, err
-		}
+		return started(rig.StartPostgres(context.Background(), false))
+	})
+	newer = sync.OnceValues(func() (*server, error) { return started(rig.StartPostgres18(context.Background())) })
+)
+
+func started(p *rig.Postgres, err error) (*server, error) {
+	if err != nil {
+		return nil, err
 	}
+	s := &server{stop: p.Stop}
+	if s.url, err = p.NewDatabase(context.Background()); err != nil {
+		p.Stop()
+		return nil, err
+	}
+	return prepared(s)
+}
+
+func prepared(s *server) (*server, error) {
 	config, err := pgx.ParseConfig(s.url)
 	if err != nil {
 		s.stop()
@@ -59,26 +69,24 @@ var shared = sync.OnceValues(func() (*server, error) {
 		return nil, err
 	}
 	return s, nil
-})
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if started {
-		if s, err := shared(); err == nil {
-			s.psql.close()
-			s.stop()
-		}
+	for s := range up {
+		s.psql.close()
+		s.stop()
 	}
 	os.Exit(code)
 }
 
-var started bool // set by the first test that needs the server; tests begin one after the other
+var up = map[*server]bool{} // the servers that were needed; tests begin one after the other
 
-func need(t *testing.T) *server {
+func need(t *testing.T, which func() (*server, error)) *server {
 	t.Helper()
-	started = true
-	s, err := shared()
+	s, err := which()
 	rig.Require(t, err)
+	up[s] = true
 	return s
 }
 

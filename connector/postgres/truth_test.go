@@ -79,7 +79,7 @@ func TestRevokeFromANonMemberIsOnlyAWarning(t *testing.T) {
 }
 
 func TestADirectTableGrantOutlivesTheRole(t *testing.T) {
-	s := need(t)
+	s := need(t, shared)
 	table := (&target{server: s}).table(t)
 	x := newTarget(t, map[string]string{"watch": table + ":SELECT,INSERT"})
 	name, ref := x.person(t)
@@ -97,7 +97,7 @@ func TestADirectTableGrantOutlivesTheRole(t *testing.T) {
 }
 
 func TestAWatchedTableGrantIsHeldAndCanBeTakenAway(t *testing.T) {
-	s := need(t)
+	s := need(t, shared)
 	table := (&target{server: s}).table(t)
 	x := newTarget(t, map[string]string{"watch": table + ":SELECT"})
 	name, ref := x.person(t)
@@ -146,7 +146,7 @@ func TestAPrivilegeThroughColumnsOwnershipPublicOrAnotherRoleIsSeen(t *testing.T
 		"nothing":                       {give: "SELECT '%[1]s %[2]s %[3]s'", strict: true},
 	} {
 		t.Run(what, func(t *testing.T) {
-			table := (&target{server: need(t)}).table(t)
+			table := (&target{server: need(t, shared)}).table(t)
 			settings := map[string]string{"watch": table + ":SELECT"}
 			if c.strict {
 				settings["effective"] = "table_privilege:" + table + ":SELECT"
@@ -294,10 +294,7 @@ func TestRevokeByASecondGrantorLeavesTheFirstGrantorsGrant(t *testing.T) {
 }
 
 func TestMembershipWithoutUseIsNoGrant(t *testing.T) {
-	x := newTarget(t, nil)
-	if x.sql(t, "SELECT current_setting('server_version_num')::int < 160000") == "t" {
-		t.Skip("PostgreSQL has INHERIT FALSE, SET FALSE since 16")
-	}
+	x := newTargetOn(t, need(t, newer), nil) // PostgreSQL has INHERIT FALSE, SET FALSE since 16
 	name, ref := x.person(t)
 	x.sql(t, "GRANT %s TO %s WITH INHERIT FALSE, SET FALSE GRANTED BY onus", x.a, name)
 	granted := membership(onus.EnsurePresent, ref, name, x.a)

@@ -27,14 +27,16 @@ type Postgres struct {
 // wait for the disk: for target systems, never for Onus's own store.
 func StartPostgres(ctx context.Context, durable bool) (*Postgres, error) {
 	const where = "/usr/lib/postgresql/*/bin"
-	initdb, err := program("initdb", where)
-	if err != nil {
-		return nil, err
-	}
 	server, err := program("postgres", where)
 	if err != nil {
 		return nil, err
 	}
+	return startPostgres(ctx, durable, func(string) (string, error) { return filepath.Dir(server), nil })
+}
+
+// startPostgres starts the server whose programs are in a folder, which may
+// be made in the server's own.
+func startPostgres(ctx context.Context, durable bool, programs func(dir string) (string, error)) (*Postgres, error) {
 	cred, err := credentialOf("postgres")
 	if err != nil {
 		return nil, err
@@ -44,7 +46,11 @@ func StartPostgres(ctx context.Context, durable bool) (*Postgres, error) {
 		return nil, fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	p := &Postgres{dir: dir}
-	if err := p.start(ctx, initdb, server, cred, durable); err != nil {
+	bin, err := programs(dir)
+	if err == nil {
+		err = p.start(ctx, filepath.Join(bin, "initdb"), filepath.Join(bin, "postgres"), cred, durable)
+	}
+	if err != nil {
 		p.Stop()
 		return nil, err
 	}
