@@ -19,47 +19,32 @@ import (
 	"github.com/onus-id/onus/connector/connectortest"
 	"github.com/onus-id/onus/internal/attribution"
 	"github.com/onus-id/onus/internal/engine"
-	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/intake"
 	"github.com/onus-id/onus/internal/store"
-	"github.com/onus-id/onus/internal/store/sqlite"
 	"github.com/onus-id/onus/internal/versions/versionstest"
-	"github.com/onus-id/onus/ledger"
 	"github.com/onus-id/onus/source"
 )
 
 // A company is one in which all is well until a case report says otherwise.
 // Everybody who answers for something is on its own roster.
 type company struct {
-	*testing.T
+	*works
 
-	began   time.Time
-	clock   time.Time
-	store   store.Store
-	text    string
-	program *flow.Program
-	dir     *connectortest.Faulty
-	eng     *engine.Engine
-	queue   []engine.Segment
-	rows    map[string][]string // login → department, end
-	taken   time.Time           // when the source dates itself; zero: now
+	began time.Time
+	text  string
+	rows  map[string][]string // login → department, end
+	taken time.Time           // when the source dates itself; zero: now
 }
 
 var columns = []string{"id", "login", "mail", "department", "end"}
 
 func newCompany(t *testing.T, text string) *company {
 	t.Helper()
-	c := &company{T: t, began: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), rows: map[string][]string{}}
-	c.clock = c.began
+	w := newWorks(t, "group:staff", "group:finance", "group:sales", "role:pay", "role:guest")
+	c := &company{works: w, began: w.clock, rows: map[string][]string{}}
 	for who := range strings.FieldsSeq("priya lee dana sol mara ruth ingrid omar ciso gus abe bob author head") {
 		c.rows[who] = []string{"office", ""}
 	}
-	key, _, err := ledger.LoadOrCreateKey(t.TempDir()+"/log.key", "test.log")
-	c.must(err)
-	c.store, err = sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{Signer: key, Now: c.now})
-	c.must(err)
-	t.Cleanup(func() { _ = c.store.Close() })
-	c.dir = connectortest.NewFaulty("dir", "group:staff", "group:finance", "group:sales", "role:pay", "role:guest").Clock(c.now)
 	c.publish(text)
 	return c
 }
@@ -67,32 +52,8 @@ func newCompany(t *testing.T, text string) *company {
 // publish lets definitions run.
 func (c *company) publish(text string) {
 	c.Helper()
-	program, faults := flow.Compile([]flow.File{{Path: "acme.yaml", Text: text}}, nil)
-	if len(faults) > 0 {
-		c.Fatal(faults)
-	}
-	c.text, c.program = text, program
-	var err error
-	c.eng, err = engine.New(engine.Config{
-		Store: c.store, Program: program, Systems: map[onus.SystemName]connector.Connector{"dir": c.dir}, Queue: c, Now: c.now,
-		Sleep: func(ctx context.Context, d time.Duration) error { c.clock = c.clock.Add(d); return ctx.Err() },
-		Retry: engine.Retry{Attempts: 2, First: time.Second, Longest: time.Second, Inline: 2 * time.Second},
-	})
-	c.must(err)
-}
-
-func (c *company) must(err error) {
-	c.Helper()
-	if err != nil {
-		c.Fatal(err)
-	}
-}
-
-func (c *company) now() time.Time { return c.clock }
-
-func (c *company) Enqueue(_ context.Context, _ store.Tx, s engine.Segment) error {
-	c.queue = append(c.queue, s)
-	return nil
+	c.text = text
+	c.define(text, engine.Retry{Attempts: 2, First: time.Second, Longest: time.Second, Inline: 2 * time.Second})
 }
 
 // Read is the roster, as a source.

@@ -8,31 +8,21 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
-	"github.com/onus-id/onus/connector"
-	"github.com/onus-id/onus/connector/connectortest"
 	"github.com/onus-id/onus/internal/attribution"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/intake"
 	"github.com/onus-id/onus/internal/store"
-	"github.com/onus-id/onus/internal/store/sqlite"
 	"github.com/onus-id/onus/internal/versions/versionstest"
-	"github.com/onus-id/onus/ledger"
 	"github.com/onus-id/onus/source"
 )
 
 // world takes a roster in and carries out what it warrants, by the very parts
 // that do it for users.
 type world struct {
-	*testing.T
+	*works
 
-	clock   time.Time
-	store   store.Store
-	program *flow.Program
-	dir     *connectortest.Faulty
-	eng     *engine.Engine
-	queue   []engine.Segment
-	rows    []string // "key login department"
+	rows []string // "key login department"
 }
 
 const definitions = `
@@ -102,39 +92,9 @@ steps:
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, clock: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	program, faults := flow.Compile([]flow.File{{Path: "acme.yaml", Text: definitions}}, nil)
-	if len(faults) > 0 {
-		t.Fatal(faults)
-	}
-	w.program = program
-	key, _, err := ledger.LoadOrCreateKey(t.TempDir()+"/log.key", "test.log")
-	w.must(err)
-	w.store, err = sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{Signer: key, Now: w.now})
-	w.must(err)
-	t.Cleanup(func() { _ = w.store.Close() })
-	w.dir = connectortest.NewFaulty("dir", "group:staff", "group:finance", "role:guest").Clock(w.now)
-	w.eng, err = engine.New(engine.Config{
-		Store: w.store, Program: w.program, Systems: map[onus.SystemName]connector.Connector{"dir": w.dir}, Queue: w, Now: w.now,
-		Sleep: func(ctx context.Context, d time.Duration) error { w.clock = w.clock.Add(d); return ctx.Err() },
-	})
-	w.must(err)
+	w := &world{works: newWorks(t, "group:staff", "group:finance", "role:guest")}
+	w.define(definitions, engine.Retry{})
 	return w
-}
-
-func (w *world) must(err error) {
-	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
-}
-
-func (w *world) now() time.Time { return w.clock }
-
-// Enqueue is the engine's queue.
-func (w *world) Enqueue(_ context.Context, _ store.Tx, s engine.Segment) error {
-	w.queue = append(w.queue, s)
-	return nil
 }
 
 // Read is the roster, as a source.
