@@ -331,6 +331,38 @@ func TestPowersReachWhatIsTouched(t *testing.T) {
 	})
 }
 
+// A workflow that is new, changed or gone touches every system that it acts
+// on, and what is gone is touched as well: who answers for the workflow alone
+// does not say yes to it.
+func TestAWorkflowTouchesTheSystemsThatItActsOn(t *testing.T) {
+	const (
+		system = "secrets: {token: {env: T}}\nowner: mo@acme.example\nunit: East"
+		theirs = "secrets: {token: {env: T}}\nowner: joe@acme.example\nunit: West"
+		bounds = "subjects: 10 per 1h"
+		gone   = "kind: System\nname: three\nconnector: scim\nsettings: {url: 'http://127.0.0.1:1/'}\n" + theirs + "\n" +
+			"match: [{name: login, account: [name], identity: [login]}]\n---\nkind: Entitlement"
+	)
+	onEveryStore(t, func(w *world) {
+		w.employs("idn_joe", "joe@acme.example", "y")
+		for name, c := range map[string]struct{ live, p *flow.Program }{
+			"changed, over another's system":  {compile(w.T, system, theirs), compile(w.T, system, theirs, bounds, "subjects: 20 per 1h")},
+			"gone, and a system of another's": {compile(w.T, "kind: Entitlement", gone), compile(w.T)},
+		} {
+			ownershiptest.AcceptAll(w.T, w.store, c.live, w.people)
+			err := w.store.View(t.Context(), func(r store.Reader) error {
+				who := versions.Who(onus.Version{Authors: []onus.Author{{ID: "idn_new", Name: "new@acme.example"}}}, w.scope(r, c.live, c.p))
+				if slices.Contains(who, mo) {
+					w.Errorf("%s: %v can say yes", name, who)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 // Rule 2: the team must be able to explain, monitor and reverse.
 func TestWhatATeamLacks(t *testing.T) {
 	onEveryStore(t, func(w *world) {
