@@ -259,7 +259,7 @@ func (b *bearings) run(ctx context.Context, t *authority.Thing, id onus.RunID) e
 		return err
 	}
 	b.workflow(t, run.Workflow)
-	changes, err := store.Changes.Find(ctx, b.r, "run", string(id))
+	changes, err := store.Changes.Query(ctx, b.r, store.ChangesOf(id))
 	if err != nil {
 		return err
 	}

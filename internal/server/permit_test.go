@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/server"
 	"github.com/onus-id/onus/internal/trail"
@@ -124,4 +125,25 @@ func (h *house) policies(typ string) (all []string) {
 		}
 	})
 	return all
+}
+
+// Whoever answers for a system, and for nothing else, sees the runs that
+// change something on it.
+func TestTheOwnerOfASystemSeesTheRunsThatTouchIt(t *testing.T) {
+	const yuki = "yuki@starter.example"
+	h := newHouse(t)
+	h.edit("systems.yaml", "owner: viktor@starter.example", "owner: "+yuki)
+	h.run()
+	h.with(func(s *server.Server) {
+		list, err := s.Books().Approvals(h.Context(), false)
+		if err != nil || len(list) == 0 {
+			t.Fatalf("%d approvals wait: %v", len(list), err)
+		}
+		run := server.Ref{Kind: "run", ID: string(list[0].Run)}
+		for who, may := range map[string]bool{yuki: true, "omar@starter.example": false} {
+			if ruling, err := s.May(h.Context(), who, authority.Look, run); err != nil || ruling.Allowed != may {
+				t.Errorf("%s: allowed %t (%s), %v", who, ruling.Allowed, ruling.Policy, err)
+			}
+		}
+	})
 }
