@@ -21,6 +21,8 @@ const (
 	GuardOwner          Duty = "guard's owner"
 	DesignatedControl   Duty = "designated control owner" // of a whole workflow, above all one that reaches over several units
 	UnitAdministrator   Duty = "administrator"            // of a unit, as far as the unit goes
+	RuleOwner           Duty = "rule owner"               // of a standing rule
+	PreApprover         Duty = "approver beforehand"      // of a standing rule: answers for what it does
 )
 
 // Owners are the people who answer for a decision, as they were named when

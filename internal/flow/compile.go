@@ -39,6 +39,9 @@ func (c *compiler) compile() {
 	for _, w := range c.workflows {
 		c.workflow(w)
 	}
+	for _, s := range c.rules {
+		c.rule(s)
+	}
 	c.requestsOwned()
 }
 

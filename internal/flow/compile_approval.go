@@ -84,7 +84,12 @@ func (c *compiler) requests(s *workflowShape, w *Workflow) {
 			return
 		}
 	}
-	if len(c.broken["Entitlement"]) == 0 {
+	for _, r := range c.rules {
+		if r.Case.value == string(onus.EmergencyCase) {
+			return
+		}
+	}
+	if len(c.broken["Entitlement"])+len(c.broken["Rule"]) == 0 {
 		c.fault(o.place, "there is nothing to ask for", "add request: {approve: ..., longest: 90d} to an entitlement")
 	}
 }

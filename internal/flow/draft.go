@@ -64,6 +64,7 @@ func Parse(files []File, opts ...Option) (*Draft, Faults) {
 			Workflows:    map[onus.WorkflowName]*Workflow{},
 			Separations:  map[string]*Separation{},
 			Rotas:        map[string]*rota.Rota{},
+			Rules:        map[string]*Rule{},
 		},
 		connectors: maps.Clone(undoes),
 		broken:     map[string][]string{},
@@ -119,6 +120,7 @@ type compiler struct {
 	workflows     []*workflowShape
 	separations   []*separationShape
 	rotas         []*rotaShape
+	rules         []*ruleShape
 	envs          map[onus.SourceName]*expr.Env
 	shapes        map[onus.WorkflowName]*workflowShape // by name, the first of each
 	homeless      []string                             // entitlements whose system is not known
@@ -130,7 +132,7 @@ func (c *compiler) report(f Fault) { c.faults = append(c.faults, f) }
 func (c *compiler) fault(at place, message, hint string) { c.report(at.fault(message, hint)) }
 
 // kinds are the kinds of document of a definition file.
-var kinds = []string{"Organisation", "Source", "System", "Entitlement", "Rota", "Workflow", "SeparationOfDuty"}
+var kinds = []string{"Organisation", "Source", "System", "Entitlement", "Rota", "Workflow", "SeparationOfDuty", "Rule"}
 
 func (c *compiler) decode(doc *document) {
 	d := &decoder{doc: doc, report: c.report, left: maxNodes}
@@ -149,6 +151,8 @@ func (c *compiler) decode(doc *document) {
 		c.workflows = append(c.workflows, readShape[workflowShape](d))
 	case "SeparationOfDuty":
 		c.separations = append(c.separations, readShape[separationShape](d))
+	case "Rule":
+		c.rules = append(c.rules, readShape[ruleShape](d))
 	default:
 		// Whatever it was meant to be, its name is not unknown.
 		for _, k := range kinds {

@@ -25,6 +25,7 @@ type Program struct {
 	Workflows    map[onus.WorkflowName]*Workflow
 	Separations  map[string]*Separation
 	Rotas        map[string]*rota.Rota
+	Rules        map[string]*Rule // standing rules
 }
 
 // A File is one definition file.

@@ -45,12 +45,18 @@ func (p *Program) OnRequest() *Workflow {
 	return nil
 }
 
-// RequestableOn lists the systems that have something to ask for, sorted.
+// RequestableOn lists the systems that have something to ask for, in an
+// emergency or otherwise, sorted.
 func (p *Program) RequestableOn() []onus.SystemName {
 	on := map[onus.SystemName]bool{}
 	for key, e := range p.Entitlements {
 		if e.Request != nil {
 			on[key.System] = true
+		}
+	}
+	for _, r := range p.RulesFor(onus.EmergencyCase) {
+		for _, name := range r.Bounds.Systems {
+			on[name] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(on))

@@ -53,6 +53,7 @@ func Kinds() []KindShape {
 		{"Rota", shapeOf(reflect.TypeFor[rotaShape](), nil)},
 		{"Workflow", shapeOf(reflect.TypeFor[workflowShape](), nil)},
 		{"SeparationOfDuty", shapeOf(reflect.TypeFor[separationShape](), nil)},
+		{"Rule", shapeOf(reflect.TypeFor[ruleShape](), nil)},
 		{"Test", shapeOf(reflect.TypeFor[testShape](), nil)},
 	}
 }

@@ -20,7 +20,8 @@ import (
 type Result struct {
 	File     string            `json:"file"`
 	Line     int               `json:"line"`
-	Workflow onus.WorkflowName `json:"workflow"`
+	Workflow onus.WorkflowName `json:"workflow,omitempty"`
+	Rule     string            `json:"rule,omitempty"` // a standing rule, in place of a workflow
 	Case     string            `json:"case"`
 	Problems []string          `json:"problems,omitempty"` // how it is not as expected; none: it passed
 	Changes  []string          `json:"changes,omitempty"`  // what the plan would do to systems, in its order
@@ -44,7 +45,11 @@ func Run(p *flow.Program, files []flow.TestFile) []Result {
 }
 
 func run(p *flow.Program, file *flow.TestFile, c *flow.TestCase) Result {
-	r := Result{File: file.File, Line: c.Line, Workflow: file.Workflow, Case: c.Name}
+	r := Result{File: file.File, Line: c.Line, Workflow: file.Workflow, Rule: file.Rule, Case: c.Name}
+	if file.Rule != "" {
+		r.rule(p, file, c)
+		return r
+	}
 	wf := p.Workflows[file.Workflow]
 	if wf == nil {
 		r.problem("there is no workflow %s", file.Workflow)

@@ -125,6 +125,7 @@ func Duties(p *flow.Program) []Duty {
 	for name, u := range p.Organisation.Units {
 		add(unitDuty+name, onus.UnitAdministrator, name, u.Administrator, cmp.Or(u.Deputy, u.Head))
 	}
+	ruleDuties(p, add)
 	slices.SortFunc(all, func(a, b Duty) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }

@@ -54,6 +54,12 @@ func (f *Facts) In(p *flow.Program) *flow.Program {
 		w.Bounds.Owner = guardian(stands, workflowDuty+n, was.Bounds.Owner, c.Exceptions, w.Controls.Exceptions)
 		now.Workflows[name] = &w
 	}
+	now.Rules = maps.Clone(p.Rules)
+	for name, was := range p.Rules {
+		r := *was
+		r.Owner = stands(string(RuleID(was)), was.Owner)
+		now.Rules[name] = &r
+	}
 	return &now
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow"
@@ -19,6 +20,9 @@ func Missing(p *flow.Program, now *ownership.Facts, roster flow.Roster) []string
 	missing := unanswered(now)
 	for _, name := range slices.Sorted(maps.Keys(p.Workflows)) {
 		missing = append(missing, powers(p, p.Workflows[name], roster)...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Rules)) {
+		missing = append(missing, standingRule(p.Rules[name], now.At, roster)...)
 	}
 	return missing
 }
@@ -86,6 +90,22 @@ func powers(p *flow.Program, wf *flow.Workflow, roster flow.Roster) []string {
 		if s := &wf.Steps[i]; s.Reverse == "" {
 			lack("reverse", "nothing says what undoing step %s means", s.ID)
 		}
+	}
+	return lacks
+}
+
+// longestRule is for how long a standing rule can be approved beforehand: a
+// year, like every acceptance.
+const longestRule = 366 * 24 * time.Hour
+
+// standingRule names what keeps a standing rule from being published.
+func standingRule(r *flow.Rule, at time.Time, roster flow.Roster) []string {
+	var lacks []string
+	if r.Until.Sub(at) > longestRule {
+		lacks = append(lacks, fmt.Sprintf("standing rule %s is approved beforehand until %s, which is more than a year", r.Name, r.Until.Add(-time.Second).Format(time.DateOnly)))
+	}
+	if who := unreached(r.Route, roster); len(who) > 0 {
+		lacks = append(lacks, fmt.Sprintf("the route of standing rule %s does not reach %s", r.Name, strings.Join(who, ", ")))
 	}
 	return lacks
 }

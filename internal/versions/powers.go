@@ -205,6 +205,15 @@ func parts(p *flow.Program, now *ownership.Facts) map[string]part {
 	for name, rule := range p.Separations {
 		add("separation", name, onus.DigestOfJSON(rule), authority.Thing{Owners: []string{rule.Owner}})
 	}
+	for name, rule := range p.Rules {
+		var acts []string
+		for _, s := range rule.Bounds.Systems {
+			acts = append(acts, "system "+string(s))
+		}
+		add("rule", name, rule.Digest, authority.Thing{
+			Owners: standing(now, string(ownership.RuleID(rule))), Controls: standing(now, string(ownership.PreapprovalID(rule))),
+		}, acts...)
+	}
 	for name, r := range p.Rotas {
 		add("rota", name, calendar(p, r), authority.Thing{})
 	}

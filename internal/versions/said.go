@@ -112,6 +112,9 @@ func sayings(p *flow.Program) map[string]map[string]string {
 		says["route"], says["bounds"] = route(s.Route), bounds(s.Bounds)
 		all["system "+string(name)] = says
 	}
+	for name, r := range p.Rules {
+		all["standing rule "+name] = ruleSays(r)
+	}
 	for key, e := range p.Entitlements {
 		all[fmt.Sprintf("entitlement %s of %s", key.Name, key.System)] = map[string]string{
 			"owner": e.Owner, "deputy": e.Deputy, "sensitivity": string(e.Sensitivity), "title": e.Title,
@@ -139,6 +142,24 @@ func organisationSays(o *flow.Organisation) map[string]string {
 	}
 	for _, s := range o.Signers {
 		says["signing keys"] += s.Mail + " "
+	}
+	return says
+}
+
+func ruleSays(r *flow.Rule) map[string]string {
+	b := &r.Bounds
+	says := map[string]string{
+		"owner": r.Owner, "deputy": r.Deputy, "case": string(r.Case), "because": r.Because,
+		"approval beforehand": r.By + ", until " + r.Until.Format("2006-01-02"), "source": string(b.Source), "who": source(b.Who),
+		"entitlements": fmt.Sprint(b.Entitlements), "systems": fmt.Sprint(b.Systems), "cases at once": fmt.Sprint(b.AtOnce),
+		"uses": fmt.Sprintf("%d per %s", b.Uses.Max, b.Uses.Per), "longest": b.Longest.String(), "time": b.Within.String(),
+		"told": strings.Join(r.Tell, ", "), "route": route(r.Route),
+	}
+	if v := r.Review; v != nil {
+		says["review"] = fmt.Sprintf("within %s, by %s", v.Within, strings.Join(v.By, ", "))
+	}
+	for _, s := range r.Steps {
+		says["step "+s.ID] = strings.TrimSpace(fmt.Sprintf("%s after %s %s %v %s", s.Do, s.After, source(s.When), s.Systems, s.Hook))
 	}
 	return says
 }
