@@ -110,7 +110,7 @@ var house = []room{
 		"internal/publish "},
 
 	{"internal/server/servertest", "onus internal/flow internal/ownership internal/server"},
-	{"internal/httpapi", "onus ledger internal/durable internal/telemetry internal/authn internal/flow internal/health internal/escalation internal/engine internal/attribution internal/trail internal/authority internal/server"},
+	{"internal/httpapi", "onus ledger internal/durable internal/telemetry internal/authn internal/flow internal/health internal/escalation internal/engine internal/ownership internal/attribution internal/trail internal/authority internal/server"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},

@@ -16,16 +16,17 @@ var Types = map[Type]Meaning{
 	VersionProposed: {
 		When: "somebody proposed a version of the definitions, or what it would do was worked out anew", Actor: "whoever proposed it, or looked again", Owner: "its first author",
 		Object: "version", Fields: "cause, inputs",
-		Notes: map[string]string{"shown": "the digest of all that is different under it", "base": "the version that was live then", "again": "the former version that it is"},
+		Notes: permitted(map[string]string{"shown": "the digest of all that is different under it", "base": "the version that was live then", "again": "the former version that it is"}),
 	},
 	VersionPublished: {
 		When: "somebody else than its authors said yes to a version: it is live, and nothing else is", Actor: "the person who said yes", Owner: "the person who said yes",
 		Object: "version", Fields: "cause, inputs, rule",
-		Notes: map[string]string{"number": "its number in the order of going live", "shown": "the digest of what was said yes to"},
+		Notes: permitted(map[string]string{"number": "its number in the order of going live", "shown": "the digest of what was said yes to"}),
 	},
 	VersionRefused: {
 		When: "a person said no to a version, or an author took it back", Actor: "the person who said no", Owner: "the person who said no",
 		Object: "version", Fields: "cause, rule",
+		Notes: permitted(map[string]string{}),
 	},
 	VersionSuperseded: {
 		When: "another version went live in the place of this one", Actor: "the person who said yes to the other", Owner: "the person who said yes to the other",
@@ -206,23 +207,23 @@ var Types = map[Type]Meaning{
 	},
 	ExceptionAcknowledged: {
 		When: "whom it waits for says that they have it", Actor: "who acknowledged it", Owner: "the assignee",
-		Object: "exception", Fields: "cause, rule", Notes: map[string]string{"practice": "it was for practice, and has ended with that"},
+		Object: "exception", Fields: "cause, rule", Notes: permitted(map[string]string{"practice": "it was for practice, and has ended with that"}),
 	},
 	ExceptionTaken: {
 		When: "somebody of the route takes it in another's place", Actor: "who took it", Owner: "who took it",
-		Object: "exception", Fields: "cause, rule", Notes: map[string]string{"practice": "it was for practice, and has ended with that"},
+		Object: "exception", Fields: "cause, rule", Notes: permitted(map[string]string{"practice": "it was for practice, and has ended with that"}),
 	},
 	ExceptionOffered: {
 		When: "whom it waits for asks somebody else to have it; until they accept it stays", Actor: "who offered it", Owner: "the assignee",
-		Object: "exception", Fields: "cause, rule", Notes: map[string]string{"to": "the ID of who is asked"},
+		Object: "exception", Fields: "cause, rule", Notes: permitted(map[string]string{"to": "the ID of who is asked"}),
 	},
 	ExceptionHandedOver: {
 		When: "who was asked to have it accepted", Actor: "who accepted it", Owner: "who accepted it",
-		Object: "exception", Fields: "cause, rule", Notes: map[string]string{"practice": "it was for practice, and has ended with that"},
+		Object: "exception", Fields: "cause, rule", Notes: permitted(map[string]string{"practice": "it was for practice, and has ended with that"}),
 	},
 	ExceptionSnoozed: {
 		When: "whom it waits for puts its deadline off, within what the route allows", Actor: "who put it off", Owner: "the assignee",
-		Object: "exception", Fields: "cause, rule", Notes: map[string]string{"until": "the new deadline"},
+		Object: "exception", Fields: "cause, rule", Notes: permitted(map[string]string{"until": "the new deadline"}),
 	},
 	ExceptionClosed: {
 		When: "an exception was decided, or a fresh look found its cause gone", Actor: "the person who decided, or engine", Owner: "the assignee",
@@ -264,15 +265,15 @@ var Types = map[Type]Meaning{
 	},
 	DutyAccepted: {
 		When: "somebody accepted a duty", Actor: "the person who accepted", Owner: "the person who accepted",
-		Object: "acceptance", Fields: "cause", Notes: map[string]string{"duty": "which duty", "until": "the day on which the acceptance ends"},
+		Object: "acceptance", Fields: "cause", Notes: permitted(map[string]string{"duty": "which duty", "until": "the day on which the acceptance ends"}),
 	},
 	DutyDeclined: {
 		When: "somebody declined a duty, or gave it up", Actor: "the person who declined", Owner: "the person who declined",
-		Object: "acceptance", Fields: "cause", Notes: map[string]string{"duty": "which duty"},
+		Object: "acceptance", Fields: "cause", Notes: permitted(map[string]string{"duty": "which duty"}),
 	},
 	DutyRenewed: {
 		When: "somebody who had accepted a duty goes on with it", Actor: "the person who renewed", Owner: "the person who renewed",
-		Object: "acceptance", Fields: "cause", Notes: map[string]string{"duty": "which duty", "until": "the day on which the acceptance ends"},
+		Object: "acceptance", Fields: "cause", Notes: permitted(map[string]string{"duty": "which duty", "until": "the day on which the acceptance ends"}),
 	},
 	DutyLapsed: {
 		When: "an acceptance ended by itself: its time ran out, the person left, or is named no longer", Actor: "engine", Owner: "whose acceptance it was",
@@ -286,33 +287,37 @@ var Types = map[Type]Meaning{
 	AbsenceRecorded: {
 		When: "somebody said on which days they are away", Actor: "the person who is away", Owner: "the person who is away",
 		Object: "absence",
+		Notes:  permitted(map[string]string{}),
 	},
 	AbsenceWithdrawn: {
 		When: "a leave does not take place, or ended early", Actor: "the person who was to be away", Owner: "the person who was to be away",
 		Object: "absence", Fields: "cause",
+		Notes: permitted(map[string]string{}),
 	},
 
 	DelegationGiven: {
 		When: "somebody who is asked for approvals let another answer in their place, for a time", Actor: "the person who delegated", Owner: "the person who delegated",
-		Object: "delegation", Notes: map[string]string{"to": "the ID of who may answer", "until": "when it ends"},
+		Object: "delegation", Notes: permitted(map[string]string{"to": "the ID of who may answer", "until": "when it ends"}),
 	},
 	DelegationEnded: {
 		When: "a delegation ended before its time: it was taken back, or who gave it has left", Actor: "the person who took it back, or engine", Owner: "the person who delegated",
 		Object: "delegation", Fields: "cause",
+		Notes: permitted(map[string]string{}),
 	},
 
 	RequestMade: {
 		When: "a person asked for entitlements for an identity; the occasion that it gives has it as its cause", Actor: "the person who asked", Owner: "the person who asked",
-		Object: "request", Notes: map[string]string{"for": "the ID of who is to hold them", "until": "when it ends"},
+		Object: "request", Notes: permitted(map[string]string{"for": "the ID of who is to hold them", "until": "when it ends"}),
 	},
 	RequestWithdrawn: {
 		When: "a request was withdrawn; what it gave is taken away", Actor: "the person who withdrew it", Owner: "the person who withdrew it",
 		Object: "request", Fields: "cause",
+		Notes: permitted(map[string]string{}),
 	},
 
 	SeparationExempted: {
 		When: "the owner of a rule of separation of duty let one identity hold, for a time, what the rule keeps apart", Actor: "the person who decided", Owner: "the person who decided",
-		Object: "exemption", Fields: "cause, rule", Notes: map[string]string{"for": "the ID of who holds it", "until": "when it ends"},
+		Object: "exemption", Fields: "cause, rule", Notes: permitted(map[string]string{"for": "the ID of who holds it", "until": "when it ends"}),
 	},
 
 	ReversalOrdered: {
@@ -327,6 +332,7 @@ var Types = map[Type]Meaning{
 	FindingChosen: {
 		When: "a person chose what is done about a finding; the occasion that it gives has it as its cause", Actor: "the person who chose", Owner: "the person who chose",
 		Object: "finding", Fields: "cause, rule",
+		Notes: permitted(map[string]string{}),
 	},
 	FindingReopened: {
 		When: "the repair that was chosen ended otherwise than confirmed, or what was accepted is another thing now", Actor: "engine", Owner: "the system owner",
@@ -343,7 +349,7 @@ var Types = map[Type]Meaning{
 
 	ErrorReported: {
 		When: "somebody reported access that an identity holds and should not, or lacks and should hold", Actor: "whoever reports", Owner: "whoever reports",
-		Object: "error", Notes: map[string]string{"times": "how often it was reported: more than once is a recurrence"},
+		Object: "error", Notes: permitted(map[string]string{"times": "how often it was reported: more than once is a recurrence"}),
 	},
 	VerdictReached: {
 		When: "it was worked out from the ledger whose an access error was", Actor: "engine", Owner: "the control owner who answers for the whole",
@@ -355,16 +361,19 @@ var Types = map[Type]Meaning{
 	},
 	VerdictAccepted: {
 		When: "somebody whom a verdict names accepted it", Actor: "that person", Owner: "that person", Object: "error", Fields: "cause",
+		Notes: permitted(map[string]string{}),
 	},
 	VerdictContested: {
 		When: "somebody whom a verdict names contested it", Actor: "that person", Owner: "that person", Object: "error", Fields: "cause",
+		Notes: permitted(map[string]string{}),
 	},
 	VerdictDissented: {
 		When: "somebody whom a verdict names put on record that they see it otherwise", Actor: "that person", Owner: "that person", Object: "error", Fields: "cause",
+		Notes: permitted(map[string]string{}),
 	},
 	ErrorClosed: {
 		When: "the control owner closed an access error with a corrective action", Actor: "the control owner", Owner: "the control owner", Object: "error", Fields: "cause",
-		Notes: map[string]string{"due": "the day by which the corrective action is to be done"},
+		Notes: permitted(map[string]string{"due": "the day by which the corrective action is to be done"}),
 	},
 	NoticeDue: {
 		When: "somebody is to be told over a channel that something waits for them", Actor: "engine, or the person who ordered a practice message", Owner: "the person to be told",
@@ -450,18 +459,18 @@ var Types = map[Type]Meaning{
 
 	ErasureRequested: {
 		When: "somebody asked that a person's data be erased, by the subject's ID", Actor: "the person who asked", Owner: "the person who asked",
-		Object: "erasure", Notes: map[string]string{"subject": "the ID of whose data it is"},
+		Object: "erasure", Notes: permitted(map[string]string{"subject": "the ID of whose data it is"}),
 	},
 	ErasureRefused: {
 		When: "a second person said no, or who asked took it back; nothing is erased", Actor: "the person who refused", Owner: "the person who refused",
-		Object: "erasure", Fields: "cause", Notes: map[string]string{"subject": "the ID of whose data it is"},
+		Object: "erasure", Fields: "cause", Notes: permitted(map[string]string{"subject": "the ID of whose data it is"}),
 	},
 	ErasureCarried: {
 		When: "a second person approved it, and the same transaction erased the data", Actor: "the person who approved", Owner: "the person who approved",
-		Object: "erasure", Fields: "cause", Notes: map[string]string{
+		Object: "erasure", Fields: "cause", Notes: permitted(map[string]string{
 			"subject": "the ID of whose data it is", "requested_by": "the ID of the person who asked",
 			"entries": "how many ledger entries lost their values", "objects": "how many objects were reduced to their IDs",
-		},
+		}),
 	},
 	ObjectErased: {
 		When: "an object was reduced to its IDs because its subject was erased", Actor: "the person who approved", Owner: "the person who approved",
@@ -469,9 +478,16 @@ var Types = map[Type]Meaning{
 	},
 }
 
+// permitted adds the note of what the policy over who may do what has let
+// somebody do.
+func permitted(notes map[string]string) map[string]string {
+	notes["policy"] = "the policy that let them"
+	return notes
+}
+
 // signed adds the notes of what a person may have signed.
 func signed(notes map[string]string) map[string]string {
-	notes["policy"] = "the policy that let them"
+	permitted(notes)
 	notes["statement"] = "the digest of the statement that the person signed, if they did"
 	notes["signed"] = "how they signed: ssh or passkey"
 	notes["signature"] = "the signature, in base64"

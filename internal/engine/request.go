@@ -28,6 +28,8 @@ type RequestOrder struct {
 	Reason string
 	By     onus.Actor
 	Person string // mail of the person; empty: nobody whom the organisation knows
+
+	Permit func(context.Context, store.Reader, onus.IdentityID) (Permit, error) // for each who shall hold it; nil: the policy says nothing
 }
 
 // A Requested is one request with what would come of it as things stand.
@@ -235,10 +237,21 @@ func (e *Engine) requestOne(ctx context.Context, tx store.Tx, roster Roster, ask
 		ID: id, State: onus.RequestStands, For: who.ID, Wants: o.Wants, Reason: o.Reason, Until: o.Until,
 		By: o.By, Person: asks.Mail, Who: asks.ID, At: tx.Now(), Occasion: requesting + id,
 	}
-	ev, err := store.Requests.Put(ctx, tx, ledger.Event{
+	made := ledger.Event{
 		Type: ledger.RequestMade, Actor: string(o.By), Owner: string(asks.ID),
 		Notes: map[string]string{"for": string(who.ID), "until": o.Until.UTC().Format(time.RFC3339)},
-	}, req)
+	}
+	if o.Permit != nil {
+		p, err := o.Permit(ctx, tx, who.ID)
+		if err == nil {
+			err = p.Err
+		}
+		if err != nil {
+			return Requested{}, err
+		}
+		p.note(&made)
+	}
+	ev, err := store.Requests.Put(ctx, tx, made, req)
 	if err != nil {
 		return Requested{}, err
 	}
@@ -284,18 +297,27 @@ func (e *Engine) foresee(ctx context.Context, r store.Reader, roster Roster, req
 	return one, nil
 }
 
+// A Withdrawal is a person's word that a request shall be taken back.
+type Withdrawal struct {
+	Request string
+	By      onus.Actor
+	Person  string // mail of the person; empty: nobody whom the organisation knows
+	Reason  string
+	Permit  Permit
+}
+
 // WithdrawRequest takes a request back: what waits for approval is asked no
 // more, and what it gave is taken away, on the same road. Whoever asked may,
 // who holds it, and whoever could have asked for them.
-func (e *Engine) WithdrawRequest(ctx context.Context, roster Roster, id string, by onus.Actor, person, reason string) (onus.Request, error) {
+func (e *Engine) WithdrawRequest(ctx context.Context, roster Roster, w Withdrawal) (onus.Request, error) {
 	var req onus.Request
 	err := e.Store.Update(ctx, func(tx store.Tx) error {
-		asks, err := asker(ctx, tx, by, person, "the withdrawal of a request")
+		asks, err := asker(ctx, tx, w.By, w.Person, "the withdrawal of a request")
 		if err != nil {
 			return err
 		}
 		var row store.Row
-		if req, row, err = store.Requests.GetRow(ctx, tx, id); err != nil {
+		if req, row, err = store.Requests.GetRow(ctx, tx, w.Request); err != nil {
 			return err
 		}
 		who, err := store.Identities.Get(ctx, tx, string(req.For))
@@ -303,21 +325,25 @@ func (e *Engine) WithdrawRequest(ctx context.Context, roster Roster, id string, 
 		case err != nil:
 			return err
 		case asks.ID != req.Who && e.as(asks, who) == "":
-			return onus.Errorf(onus.Denied, req.Person+" can", "%s may not withdraw request %s", asks.Mail, id)
+			return onus.Errorf(onus.Denied, req.Person+" can", "%s may not withdraw request %s", asks.Mail, req.ID)
 		case req.State != onus.RequestStands:
-			return onus.Errorf(onus.Conflict, "", "request %s was withdrawn already", id)
-		case strings.TrimSpace(reason) == "":
+			return onus.Errorf(onus.Conflict, "", "request %s was withdrawn already", req.ID)
+		case strings.TrimSpace(w.Reason) == "":
 			return onus.Errorf(onus.Invalid, "give one with --reason", "to withdraw needs a reason")
+		case w.Permit.Err != nil:
+			return w.Permit.Err
 		}
-		req.State, req.Withdrawn, req.WhyNot = onus.RequestWithdrawn, tx.Now(), reason
-		ev, err := store.Requests.Put(ctx, tx, ledger.Event{Type: ledger.RequestWithdrawn, Actor: string(by), Owner: string(asks.ID), Cause: row.Event}, req)
+		req.State, req.Withdrawn, req.WhyNot = onus.RequestWithdrawn, tx.Now(), w.Reason
+		withdrawn := ledger.Event{Type: ledger.RequestWithdrawn, Actor: string(w.By), Owner: string(asks.ID), Cause: row.Event}
+		w.Permit.note(&withdrawn)
+		ev, err := store.Requests.Put(ctx, tx, withdrawn, req)
 		if err != nil {
 			return err
 		}
 		if err := e.askNoMore(ctx, tx, roster, req); err != nil {
 			return err
 		}
-		_, err = store.Occasions.Put(ctx, tx, ledger.Event{Type: ledger.OccasionArose, Actor: string(by), Owner: string(asks.ID), Cause: ev.ID}, onus.Occasion{
+		_, err = store.Occasions.Put(ctx, tx, ledger.Event{Type: ledger.OccasionArose, Actor: string(w.By), Owner: string(asks.ID), Cause: ev.ID}, onus.Occasion{
 			ID: req.Occasion + "/withdrawn", Kind: onus.Requested, State: onus.Waiting, Identity: who.ID, Source: who.Source, Key: who.Key,
 			At: tx.Now(), After: who.Attributes, Request: req.ID,
 		})

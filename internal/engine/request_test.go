@@ -255,7 +255,7 @@ func TestAWithdrawnRequestIsAskedNoMoreAndItsAccessGoes(t *testing.T) {
 	req := w.requests(10, "role:write")
 	a := w.theApproval()
 	withdraw := func(person string) error {
-		_, err := w.eng.WithdrawRequest(t.Context(), w.roster, req.ID, "os:test", person, "not needed")
+		_, err := w.eng.WithdrawRequest(t.Context(), w.roster, engine.Withdrawal{Request: req.ID, By: "os:test", Person: person, Reason: "not needed"})
 		return err
 	}
 	w.wantError("a colleague", withdraw(bo), onus.Denied)

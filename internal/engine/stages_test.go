@@ -307,7 +307,7 @@ func TestNobodyAloneGivesCriticalAccess(t *testing.T) {
 				_, _ = w.eng.Delegate(t.Context(), engine.DelegationOrder{To: other, Until: w.now().Add(time.Hour), Reason: "x", By: "os:test", Person: who})
 			case "withdraw":
 				for _, req := range all(w, store.Requests) {
-					_, _ = w.eng.WithdrawRequest(t.Context(), w.roster, req.ID, "os:test", who, "x")
+					_, _ = w.eng.WithdrawRequest(t.Context(), w.roster, engine.Withdrawal{Request: req.ID, By: "os:test", Person: who, Reason: "x"})
 				}
 			case "wait":
 				w.later(20 * time.Minute)

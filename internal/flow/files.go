@@ -21,9 +21,12 @@ func isCalendar(path string) bool {
 // *.yaml but *_test.yaml, files of signers, and the calendars of rotas (*.ics,
 // *_rota.csv). Folders whose name begins with a dot are left out.
 func ReadDir(fsys fs.FS) ([]File, error) {
-	return readDir(fsys, func(path string) bool {
-		return strings.HasSuffix(path, extension) && !strings.HasSuffix(path, testExtension) || isSigners(path) || isCalendar(path)
-	})
+	return readDir(fsys, IsDefinition)
+}
+
+// IsDefinition says whether a file of a folder is one that ReadDir reads.
+func IsDefinition(path string) bool {
+	return strings.HasSuffix(path, extension) && !strings.HasSuffix(path, testExtension) || isSigners(path) || isCalendar(path)
 }
 
 // ReadTests reads every *_test.yaml under a folder, in order of path.

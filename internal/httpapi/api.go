@@ -114,6 +114,9 @@ func describe(c Config, mux *http.ServeMux) *api {
 	a.delegations()
 	a.evidence()
 	a.reversals()
+	a.requests()
+	a.owners()
+	a.versions()
 	return a
 }
 
@@ -156,10 +159,19 @@ func errorsOf(method string) []int {
 	return errs
 }
 
-// handle registers an operation whose errors are told as problems.
+// handle registers an operation whose errors are told as problems. It works on
+// the definitions that are live when it begins.
 func handle[I, O any](a *api, op huma.Operation, do func(context.Context, Caller, *I) (*O, error)) {
-	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+	free(a, op, func(ctx context.Context, who Caller, in *I) (*O, error) {
 		defer a.Server.Hold()()
+		return do(ctx, who, in)
+	})
+}
+
+// free registers an operation that may take up other definitions, or waits for
+// whoever does: it must not hold those that there are.
+func free[I, O any](a *api, op huma.Operation, do func(context.Context, Caller, *I) (*O, error)) {
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := do(ctx, callerOf(ctx), in)
 		if err != nil {
 			return nil, problemOf(ctx, a.Log, err)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/engine"
-	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -95,9 +94,9 @@ func (a *api) approvals() {
 
 // approval is one that the caller may look at.
 func (a *api) approval(ctx context.Context, who Caller, id string) (server.Weighed, error) {
-	v, err := a.Server.Books().Approval(ctx, id, func(flow.Organisation) (onus.Actor, string) { return who.actor(), who.person() })
+	id, err := a.seen(ctx, who, "approval", id)
 	if err != nil {
-		return v, err
+		return server.Weighed{}, err
 	}
-	return v, a.mayLook(ctx, who, server.Ref{Kind: "approval", ID: v.ID})
+	return a.Server.Books().Approval(ctx, id, who.acts)
 }

@@ -28,7 +28,8 @@ func (a *api) can() {
 			// somebody else how they stand to it.
 			on := server.Ref{Kind: in.Kind, ID: in.ID}
 			if other := in.Person != "" && in.Person != who.Name; other || on.ID != "" {
-				if err := a.mayLook(ctx, who, on); err != nil {
+				var err error
+				if on, err = a.look(ctx, who, on); err != nil {
 					return nil, err
 				}
 			}

@@ -50,12 +50,21 @@ type List[T any] struct {
 
 // page cuts a page out of what is sorted by place.
 func page[T any](a *api, list string, p Page, all []T, place func(T) string) (List[T], error) {
+	return cut(a, list, p, all, place, 1)
+}
+
+// newest is page for what is sorted the other way round.
+func newest[T any](a *api, list string, p Page, all []T, place func(T) string) (List[T], error) {
+	return cut(a, list, p, all, place, -1)
+}
+
+func cut[T any](a *api, list string, p Page, all []T, place func(T) string, order int) (List[T], error) {
 	from, err := a.placeOf(list, p.Cursor)
 	if err != nil {
 		return List[T]{}, err
 	}
 	begin := 0
-	for from != "" && begin < len(all) && strings.Compare(place(all[begin]), from) <= 0 {
+	for from != "" && begin < len(all) && strings.Compare(place(all[begin]), from)*order <= 0 {
 		begin++
 	}
 	out := List[T]{Items: all[begin:min(begin+p.Limit, len(all))]}

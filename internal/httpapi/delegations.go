@@ -56,10 +56,11 @@ func (a *api) delegations() {
 			ID string `path:"id"`
 		},
 		) (*struct{ Body onus.Delegation }, error) {
-			if err := a.mayLook(ctx, who, server.Ref{Kind: "delegation", ID: in.ID}); err != nil {
+			id, err := a.seen(ctx, who, "delegation", in.ID)
+			if err != nil {
 				return nil, err
 			}
-			d, err := a.Server.Undelegate(ctx, in.ID, who.actor(), who.person())
+			d, err := a.Server.Undelegate(ctx, id, who.actor(), who.person())
 			return &struct{ Body onus.Delegation }{d}, err
 		})
 }

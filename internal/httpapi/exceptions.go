@@ -95,9 +95,9 @@ func (a *api) exceptions() {
 
 // exception is one that the caller may look at.
 func (a *api) exception(ctx context.Context, who Caller, id string) (server.Problem, error) {
-	p, err := a.Server.Books().Exception(ctx, id)
+	id, err := a.seen(ctx, who, "exception", id)
 	if err != nil {
-		return p, err
+		return server.Problem{}, err
 	}
-	return p, a.mayLook(ctx, who, server.Ref{Kind: "exception", ID: p.ID})
+	return a.Server.Books().Exception(ctx, id)
 }

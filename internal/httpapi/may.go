@@ -8,6 +8,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/authority"
+	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -27,6 +28,24 @@ func (c Caller) person() string {
 	return c.Name
 }
 
+// acts is who acts, whatever an organisation says: somebody is signed in.
+func (c Caller) acts(flow.Organisation) (onus.Actor, string) { return c.actor(), c.person() }
+
+// asker is the caller as the policy asks about them.
+func (c Caller) asker() server.Asker {
+	if c.Machine {
+		return server.Asker{Machine: server.Machine{Identity: onus.IdentityID(c.ID), Scopes: c.Scopes}}
+	}
+	return server.Asker{Mail: c.Name}
+}
+
+// seen gives the whole ID of what a beginning names, of what the caller may
+// look at.
+func (a *api) seen(ctx context.Context, who Caller, kind, id string) (string, error) {
+	ref, err := a.Server.Seen(ctx, who.asker(), server.Ref{Kind: kind, ID: id})
+	return ref.ID, err
+}
+
 // may is the ruling as an error. What somebody may not look at is not there
 // for them: whether it exists is part of what they may not see.
 func (a *api) may(ctx context.Context, who Caller, act authority.Action, on server.Ref) error {
@@ -38,17 +57,35 @@ func (a *api) may(ctx context.Context, who Caller, act authority.Action, on serv
 		ruling, err = a.Server.May(ctx, who.Name, act, on)
 	}
 	switch {
-	case err != nil && (act != authority.Look || onus.KindOf(err) != onus.NotFound):
+	case act == authority.Look && unseen(ruling, err):
+		return server.ErrUnseen(on)
+	case err != nil:
 		return err
-	case !ruling.Allowed && act == authority.Look:
-		return onus.Errorf(onus.NotFound, "", "there is no %s, or it is not for you to see", on)
 	default:
 		return ruling.Err()
 	}
 }
 
+// unseen says whether somebody is told that there is nothing: nor is what they
+// named counted where it names several.
+func unseen(r authority.Ruling, err error) bool {
+	if err != nil {
+		kind := onus.KindOf(err)
+		return kind == onus.NotFound || kind == onus.Conflict
+	}
+	return !r.Allowed
+}
+
 func (a *api) mayLook(ctx context.Context, who Caller, on server.Ref) error {
 	return a.may(ctx, who, authority.Look, on)
+}
+
+// look is mayLook for what may be named by a beginning of its ID.
+func (a *api) look(ctx context.Context, who Caller, on server.Ref) (server.Ref, error) {
+	if server.Begins(on.Kind) {
+		return a.Server.Seen(ctx, who.asker(), on)
+	}
+	return on, a.mayLook(ctx, who, on)
 }
 
 // visible keeps of a list what the caller may look at.

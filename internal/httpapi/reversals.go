@@ -23,7 +23,7 @@ type ReversalPath struct {
 
 // reversals undo what earlier runs did.
 func (a *api) reversals() {
-	handle(a, operation(http.MethodPost, "/reversals/previews", "preview-reversal", "What a reversal would do on what is so now; nothing is touched"),
+	free(a, operation(http.MethodPost, "/reversals/previews", "preview-reversal", "What a reversal would do on what is so now; nothing is touched"),
 		func(ctx context.Context, who Caller, in *reversalOrder) (*struct{ Body server.ReversalView }, error) {
 			if err := a.mayUndo(ctx, who, in.Body.Scope); err != nil {
 				return nil, err
@@ -57,10 +57,11 @@ func (a *api) reversals() {
 
 	handle(a, operation(http.MethodGet, "/reversals/{id}", "show-reversal", "What became of every change of a reversal"),
 		func(ctx context.Context, who Caller, in *ReversalPath) (*struct{ Body []server.UndoneView }, error) {
-			if err := a.mayLook(ctx, who, server.Ref{Kind: "reversal", ID: in.ID}); err != nil {
+			id, err := a.seen(ctx, who, "reversal", in.ID)
+			if err != nil {
 				return nil, err
 			}
-			report, err := a.Server.ReversalReport(ctx, in.ID)
+			report, err := a.Server.ReversalReport(ctx, id)
 			return &struct{ Body []server.UndoneView }{report}, err
 		})
 }
@@ -70,7 +71,9 @@ func (a *api) mayUndo(ctx context.Context, who Caller, scope onus.ReversalScope)
 	if who.Machine {
 		return onus.Errorf(onus.Denied, "", "a machine undoes nothing by its own order")
 	}
+	release := a.Server.Hold()
 	ruling, err := a.Server.MayUndo(ctx, who.Name, scope)
+	release()
 	if err != nil {
 		return err
 	}

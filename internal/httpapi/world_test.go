@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/onus-id/onus/internal/server"
 	"github.com/onus-id/onus/internal/server/servertest"
 	"github.com/onus-id/onus/internal/telemetry"
+	"github.com/onus-id/onus/internal/trail"
 )
 
 // world is the starter company behind its door, after its first run: two
@@ -47,12 +49,20 @@ func (c byName) Caller(r *http.Request) (httpapi.Caller, error) {
 	return httpapi.Caller{Name: name, ID: string(id)}, err
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { t.Helper(); return newWorldWith(t, nil) }
+
+// newWorldWith is newWorld with some of its definitions otherwise.
+func newWorldWith(t *testing.T, files map[string]string) *world {
 	t.Helper()
 	ctx := t.Context()
 	dir := filepath.Join(t.TempDir(), "acme")
 	if _, err := server.Init(ctx, dir, "root"); err != nil {
 		t.Fatal(err)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s, err := server.Open(ctx, server.Options{Dir: dir, Data: t.TempDir(), Now: time.Now})
 	if err != nil {
@@ -163,4 +173,27 @@ func (w *world) omars() string {
 	}
 	w.Fatal("nothing about Omar waits for approval")
 	return ""
+}
+
+// policies are those that the events of a type name.
+func (w *world) policies(typ string) (all []string) {
+	w.Helper()
+	err := w.server.Books().Log(w.Context(), server.LogQuery{Where: []string{"type=" + typ}}, func(l trail.Line) error {
+		all = append(all, l.Event.Notes["policy"])
+		return nil
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return all
+}
+
+// permittedBy holds the events of some types to the policy that each names.
+func (w *world) permittedBy(policy map[string]string) {
+	w.Helper()
+	for typ, want := range policy {
+		if got := w.policies(typ); len(got) == 0 || got[len(got)-1] != want {
+			w.Errorf("the policies of %s are %q; want %s", typ, got, want)
+		}
+	}
 }

@@ -39,7 +39,7 @@ func (f *Facts) Say(ctx context.Context, tx store.Tx, ans Answer) (onus.Acceptan
 	a := f.Acceptances[d.ID][who.ID]
 	had := a
 	a.Duty, a.Person, a.Why = d.ID, who.ID, ""
-	e := ledger.Event{Actor: string(ans.By), Owner: string(who.ID), Cause: f.lastEvent(ctx, tx, a), Notes: map[string]string{"duty": string(d.ID)}}
+	e := ledger.Event{Actor: string(ans.By), Owner: string(who.ID), Cause: f.lastEvent(ctx, tx, a), Notes: f.permitted(map[string]string{"duty": string(d.ID)})}
 	switch ans.Act {
 	case Accepts, Renews:
 		e.Type = ledger.DutyAccepted
@@ -126,12 +126,33 @@ func (f *Facts) answerable(id onus.DutyID, person string) (Duty, bool) {
 	return live, known
 }
 
-func mails(d Duty) string {
+func mails(d Duty) string { return strings.Join(d.people(), ", ") }
+
+func (d Duty) people() []string {
 	all := make([]string, 0, len(d.Chain))
 	for _, s := range d.Chain {
 		all = append(all, s.Mail)
 	}
-	return strings.Join(all, ", ")
+	return all
+}
+
+// Asked lists everybody whom the duty that a person would answer for names, or
+// will ask in time.
+func (f *Facts) Asked(id onus.DutyID, person string) []string {
+	d, _ := f.answerable(id, person)
+	return d.people()
+}
+
+// permitted adds the policy that lets somebody to the notes of their act.
+func (f *Facts) permitted(notes map[string]string) map[string]string {
+	if f.Policy == "" {
+		return notes
+	}
+	if notes == nil {
+		notes = map[string]string{}
+	}
+	notes["policy"] = f.Policy
+	return notes
 }
 
 // lastEvent gives the event that left an acceptance as it is: what the answer
@@ -164,7 +185,7 @@ func (f *Facts) Away(ctx context.Context, tx store.Tx, by onus.Actor, person, fr
 		return onus.Absence{}, onus.Errorf(onus.Invalid, "what was answered for on past days stays as it was", "the leave ended on %s, before today", until)
 	}
 	a := onus.Absence{ID: onus.ID("abs", string(who.ID), from, until, f.At.Format(time.RFC3339Nano)), Person: who.ID, From: max(from, today), Until: until}
-	ev, err := store.Absences.Put(ctx, tx, ledger.Event{Type: ledger.AbsenceRecorded, Actor: string(by), Owner: string(who.ID)}, a)
+	ev, err := store.Absences.Put(ctx, tx, ledger.Event{Type: ledger.AbsenceRecorded, Actor: string(by), Owner: string(who.ID), Notes: f.permitted(nil)}, a)
 	if err != nil {
 		return a, err
 	}
@@ -193,7 +214,7 @@ func (f *Facts) Back(ctx context.Context, tx store.Tx, by onus.Actor, person str
 			return n, fmt.Errorf("leave %s is not on file", a.ID)
 		}
 		a.Ended = true
-		ev, err := store.Absences.Put(ctx, tx, ledger.Event{Type: ledger.AbsenceWithdrawn, Actor: string(by), Owner: string(who.ID), Cause: row.Event}, a)
+		ev, err := store.Absences.Put(ctx, tx, ledger.Event{Type: ledger.AbsenceWithdrawn, Actor: string(by), Owner: string(who.ID), Cause: row.Event, Notes: f.permitted(nil)}, a)
 		if err != nil {
 			return n, err
 		}

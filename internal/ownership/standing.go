@@ -28,6 +28,8 @@ type Facts struct {
 	Acceptances map[onus.DutyID]map[onus.IdentityID]onus.Acceptance
 	Absences    map[onus.IdentityID][]onus.Absence
 	Last        map[onus.DutyID]onus.Succession // as last recorded
+
+	Policy string // the one that lets somebody do what they do about these facts; it goes into the event
 }
 
 // Someone is whom a mail address means; the map of facts has them by the

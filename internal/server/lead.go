@@ -17,10 +17,16 @@ const (
 	channelLock = 0x6f6e7574_00000000 // to send over a channel: with a hash of its name
 )
 
-// lead does what one process may do at a time: of all that share a store one
-// reads the sources and plans. Whoever finds another at it waits for its turn
+// lead does what one may do at a time: of all processes that share a store, and
+// of all that goes on in one, one reads the sources and plans. Whoever finds another at it waits for its turn
 // or, in a process that looks again soon anyhow, leaves it.
 func (s *Server) lead(ctx context.Context, wait bool, do func(context.Context) (Report, error)) (rep Report, err error) {
+	if wait {
+		s.leading.Lock()
+	} else if !s.leading.TryLock() {
+		return rep, nil
+	}
+	defer s.leading.Unlock()
 	err = oneAtATime(ctx, s.store, cycleLock, wait, func() error {
 		rep, err = do(ctx)
 		return err

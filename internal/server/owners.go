@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/intake"
 	"github.com/onus-id/onus/internal/ownership"
@@ -86,9 +87,17 @@ func (s *Server) AnswerDuty(ctx context.Context, a ownership.Answer) (onus.Accep
 	if err := s.readPeople(ctx); err != nil {
 		return said, err
 	}
-	err := s.duties(ctx, func(f *ownership.Facts, tx store.Tx) (err error) {
-		said, err = f.Say(ctx, tx, a)
-		return err
+	act := authority.Accept
+	if a.Act == ownership.Declines {
+		act = authority.Decline
+	}
+	err := s.duties(ctx, func(f *ownership.Facts, tx store.Tx) error {
+		thing := authority.Thing{Kind: "duty", ID: string(a.Duty), Asked: f.Asked(a.Duty, a.Person)}
+		return s.permitted(ctx, tx, a.Person, act, thing, func(policy string) (err error) {
+			f.Policy = policy
+			said, err = f.Say(ctx, tx, a)
+			return err
+		})
 	})
 	return said, err
 }
@@ -100,9 +109,12 @@ func (s *Server) Away(ctx context.Context, by onus.Actor, person, from, until st
 	if err := s.readPeople(ctx); err != nil {
 		return a, err
 	}
-	err := s.duties(ctx, func(f *ownership.Facts, tx store.Tx) (err error) {
-		a, err = f.Away(ctx, tx, by, person, from, until)
-		return err
+	err := s.duties(ctx, func(f *ownership.Facts, tx store.Tx) error {
+		return s.permitted(ctx, tx, person, authority.Away, themself(person), func(policy string) (err error) {
+			f.Policy = policy
+			a, err = f.Away(ctx, tx, by, person, from, until)
+			return err
+		})
 	})
 	return a, err
 }
@@ -110,11 +122,18 @@ func (s *Server) Away(ctx context.Context, by onus.Actor, person, from, until st
 // Back ends the leaves of a person.
 func (s *Server) Back(ctx context.Context, by onus.Actor, person string) (int, error) {
 	n := 0
-	err := s.duties(ctx, func(f *ownership.Facts, tx store.Tx) (err error) {
-		n, err = f.Back(ctx, tx, by, person)
-		return err
+	err := s.duties(ctx, func(f *ownership.Facts, tx store.Tx) error {
+		return s.permitted(ctx, tx, person, authority.Away, themself(person), func(policy string) (err error) {
+			f.Policy = policy
+			n, err = f.Back(ctx, tx, by, person)
+			return err
+		})
 	})
 	return n, err
+}
+
+func themself(person string) authority.Thing {
+	return authority.Thing{Kind: "identity", ID: person, Subjects: []string{person}}
 }
 
 // Unaccepted lists the duties of the definitions that nobody stands for who

@@ -76,13 +76,18 @@ func (s *Server) proposeFolder(ctx context.Context, who acting, reason string) (
 	if s.live.ID != "" && s.draft.Digest() == s.live.Program {
 		return VersionView{Version: s.live}, onus.Errorf(onus.Conflict, "there is nothing to publish", "%s is what is published already, as version %d", s.Dir, s.live.Number)
 	}
-	return s.propose(ctx, who, reason, "", func(roster flow.Roster) (*flow.Program, error) {
-		p, faults := s.draft.Check(roster)
+	return s.propose(ctx, who, reason, "", checked(s.draft))
+}
+
+// checked compiles a draft against the roster of the day.
+func checked(draft *flow.Draft) func(flow.Roster) (*flow.Program, error) {
+	return func(roster flow.Roster) (*flow.Program, error) {
+		p, faults := draft.Check(roster)
 		if len(faults) > 0 {
 			return nil, faults
 		}
 		return p, nil
-	})
+	}
 }
 
 // ProposeAgain opens a version of what a former one held.
@@ -96,7 +101,7 @@ func (s *Server) ProposeAgain(ctx context.Context, who Whoever, id, reason strin
 
 func (s *Server) propose(ctx context.Context, who acting, reason, again string, compile func(flow.Roster) (*flow.Program, error)) (VersionView, error) {
 	var v VersionView
-	_, err := s.lead(ctx, true, func(ctx context.Context) (rep Report, err error) {
+	_, err := s.lead(ctx, true, s.upToDate(func(ctx context.Context) (rep Report, err error) {
 		reads, err := s.readTrusted(ctx)
 		if err != nil {
 			return rep, err
@@ -139,7 +144,7 @@ func (s *Server) propose(ctx context.Context, who acting, reason, again string, 
 			v.Lacks, v.Missing, v.Can = on.Now.Lacks(), versions.Missing(p, on.Now, roster), versions.Who(v.Version, on)
 			return nil
 		})
-	})
+	}))
 	return v, err
 }
 
@@ -154,7 +159,21 @@ func (s *Server) Approve(ctx context.Context, who Whoever, id string) (v Version
 		return v, false, onus.Errorf(onus.Conflict, fmt.Sprintf("onus publish %s proposes what it holds now; onus versions show %s --files DIR writes what was proposed", s.Dir, proposed.ID),
 			"%s is not what version %s proposes any more", s.Dir, proposed.ID)
 	}
-	_, err = s.lead(ctx, true, func(ctx context.Context) (rep Report, err error) {
+	return s.approve(ctx, who, proposed, p)
+}
+
+// ApproveKept is Approve where nobody has the folder before them: what was
+// proposed is what is kept.
+func (s *Server) ApproveKept(ctx context.Context, who Whoever, id string) (VersionView, bool, error) {
+	proposed, p, err := s.version(ctx, id)
+	if err != nil {
+		return VersionView{}, false, err
+	}
+	return s.approve(ctx, who, proposed, p)
+}
+
+func (s *Server) approve(ctx context.Context, who Whoever, proposed onus.Version, p *flow.Program) (v VersionView, stale bool, err error) {
+	_, err = s.lead(ctx, true, s.upToDate(func(ctx context.Context) (rep Report, err error) {
 		if _, err := s.readTrusted(ctx); err != nil {
 			return rep, err
 		}
@@ -187,7 +206,7 @@ func (s *Server) Approve(ctx context.Context, who Whoever, id string) (v Version
 			}
 			return authn.Keys{}.Enrol(ctx, tx, actor.By, keys)
 		})
-	})
+	}))
 	if err == nil && !stale {
 		err = s.takeUp(ctx)
 	}
@@ -244,9 +263,6 @@ func (s *Server) governing(proposed *flow.Program) flow.Organisation {
 // readTrusted reads the sources by the definitions that are published; before
 // there are any, by those of the folder.
 func (s *Server) readTrusted(ctx context.Context) ([]intake.Outcome, error) {
-	if err := s.takeUp(ctx); err != nil {
-		return nil, err
-	}
 	reads, err := s.read(ctx)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/planning"
 	"github.com/onus-id/onus/internal/store"
@@ -189,11 +190,20 @@ func (s *Server) Request(ctx context.Context, o RequestOrder) ([]Foreseen, error
 			order.Team = true
 			continue
 		}
-		id, err := s.IdentityOf(ctx, who)
+		id, err := s.askedFor(ctx, o.Person, who)
 		if err != nil {
 			return nil, err
 		}
 		order.For = append(order.For, id)
+	}
+	order.Permit = func(ctx context.Context, r store.Reader, who onus.IdentityID) (engine.Permit, error) {
+		b := &bearings{s: s, r: r}
+		by, err := b.person(ctx, o.Person)
+		if err != nil {
+			return engine.Permit{}, err
+		}
+		thing, err := b.thing(ctx, Ref{"identity", string(who)})
+		return permitOf(authority.Default.Decide(by, authority.Request, thing)), err
 	}
 	made, err := s.Engine.Request(ctx, roster, order, o.Preview)
 	if err != nil {
@@ -207,6 +217,25 @@ func (s *Server) Request(ctx context.Context, o RequestOrder) ([]Foreseen, error
 		return nil
 	})
 	return all, err
+}
+
+// askedFor finds for whom a person asks. Whom they may not ask for, and who is
+// not there, is answered alike: nobody learns in this way who there is.
+func (s *Server) askedFor(ctx context.Context, person, who string) (onus.IdentityID, error) {
+	id, err := s.IdentityOf(ctx, who)
+	if person == "" {
+		return id, nil // the engine refuses whom nobody knows, whatever they name
+	}
+	if err == nil {
+		var ruling authority.Ruling
+		if ruling, err = s.May(ctx, person, authority.Request, Ref{"identity", string(id)}); err == nil && ruling.Allowed {
+			return id, nil
+		}
+	}
+	if kind := onus.KindOf(err); err != nil && kind != onus.NotFound && kind != onus.Conflict {
+		return "", err
+	}
+	return "", onus.Errorf(onus.Denied, "people ask for themselves, managers for their reports, sponsors for what they sponsor", "%s may not ask for anything for %s", person, who)
 }
 
 func foreseen(ctx context.Context, r store.Reader, m engine.Requested) Foreseen {
@@ -256,7 +285,11 @@ func (s *Server) WithdrawRequest(ctx context.Context, id string, by onus.Actor, 
 	if err != nil {
 		return onus.Request{}, err
 	}
-	return s.Engine.WithdrawRequest(ctx, roster, v.ID, by, person, reason)
+	w := engine.Withdrawal{Request: v.ID, By: by, Person: person, Reason: reason}
+	if w.Permit, err = s.permit(ctx, person, authority.Withdraw, Ref{"request", v.ID}); err != nil {
+		return onus.Request{}, err
+	}
+	return s.Engine.WithdrawRequest(ctx, roster, w)
 }
 
 // A CatalogueView is something that can be asked for.

@@ -48,7 +48,7 @@ func (v *ReversalView) Any() bool { return len(v.Plans) > 0 || v.Asked > 0 }
 // systems are scanned, and nothing on them is touched.
 func (s *Server) PreviewReversal(ctx context.Context, scope onus.ReversalScope, why string) (ReversalView, error) {
 	var p engine.ReversalPreview
-	_, err := s.lead(ctx, true, func(ctx context.Context) (rep Report, err error) {
+	_, err := s.lead(ctx, true, s.upToDate(func(ctx context.Context) (rep Report, err error) {
 		if err := s.Engine.Observe(ctx); err != nil {
 			return rep, err
 		}
@@ -58,7 +58,7 @@ func (s *Server) PreviewReversal(ctx context.Context, scope onus.ReversalScope, 
 		}
 		p, err = s.Engine.PreviewReversal(ctx, roster, scope, why)
 		return rep, err
-	})
+	}))
 	if err != nil {
 		return ReversalView{}, err
 	}

@@ -52,9 +52,11 @@ type Server struct {
 	Engine   *engine.Engine
 	Verifier string // the log's public key, as C2SP writes it
 
-	live   onus.Version // whose program it is; zero: nothing is published
-	draft  *flow.Draft  // what the folder holds now
-	trial  bool         // it only tries out what is not published: nothing that it finds is kept
+	live    onus.Version // whose program it is; zero: nothing is published
+	draft   *flow.Draft  // what the folder holds now
+	trial   bool         // it only tries out what is not published: nothing that it finds is kept
+	leading sync.Mutex   // see lead
+
 	using  sync.RWMutex // held to change what is published, and shared to work with it
 	store  store.Store
 	queue  *riverqueue.Queue // nil in a trial
