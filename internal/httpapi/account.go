@@ -56,7 +56,7 @@ func (a *api) account() {
 		})
 	a.tokens()
 	a.passkeys()
-	handle(a, operation(http.MethodPost, "/invitations", "invite", "Let somebody sign in once, to register a passkey"),
+	handle(a, shownOnce(operation(http.MethodPost, "/invitations", "invite", "Let somebody sign in once, to register a passkey")),
 		func(ctx context.Context, who Caller, in *struct {
 			Body struct {
 				Mail string `json:"mail" format:"email" maxLength:"320"`
@@ -81,7 +81,7 @@ func (a *api) tokens() {
 			}
 			return &struct{ Body List[KeptToken] }{list}, err
 		})
-	handle(a, operation(http.MethodPost, "/tokens", "make-token", "A token that acts as whoever asks, within its scopes"),
+	handle(a, shownOnce(operation(http.MethodPost, "/tokens", "make-token", "A token that acts as whoever asks, within its scopes")),
 		func(ctx context.Context, who Caller, in *struct {
 			Body struct {
 				Name   string   `json:"name" minLength:"1" maxLength:"100" doc:"what will use it"`

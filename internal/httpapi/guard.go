@@ -25,6 +25,7 @@ const (
 	callerKey contextKey = iota
 	requestKey
 	closingKey
+	recorderKey
 )
 
 // callerOf is whom the request is from.

@@ -5,10 +5,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -36,7 +40,7 @@ func (a *api) once(next http.Handler) http.Handler {
 			a.tell(w, problem(http.StatusUnprocessableEntity, "request", "the request cannot be understood", "the Idempotency-Key is longer than 255 bytes"))
 			return
 		}
-		ctx, caller := r.Context(), callerOf(r.Context()).Name
+		ctx, caller := r.Context(), callerOf(r.Context()).ID
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			a.tell(w, problem(http.StatusRequestEntityTooLarge, "request", "the request cannot be understood", "the request is larger than a mebibyte, or was cut"))
@@ -62,15 +66,41 @@ func (a *api) once(next http.Handler) http.Handler {
 		kept := &recorder{ResponseWriter: w, status: http.StatusInternalServerError}
 		defer func() {
 			var reply *server.Reply
-			if kept.status < http.StatusInternalServerError {
+			switch {
+			case kept.secret && kept.status < http.StatusMultipleChoices:
+				reply = shownBefore()
+			case kept.status < http.StatusInternalServerError:
 				reply = &server.Reply{Status: kept.status, Type: kept.Header().Get("Content-Type"), Body: kept.body.Bytes()}
 			}
 			if err := a.Replies.End(context.WithoutCancel(ctx), caller, key, reply); err != nil {
 				a.Log.WarnContext(ctx, "a reply was not kept", slog.String("request", requestID(ctx)), slog.Any("error", err))
 			}
 		}()
-		next.ServeHTTP(kept, r)
+		next.ServeHTTP(kept, r.WithContext(context.WithValue(ctx, recorderKey, kept)))
 	})
+}
+
+// shownOnce marks an operation whose answer holds a secret. It is never kept:
+// whoever sends the request again learns that it was done.
+func shownOnce(op huma.Operation) huma.Operation {
+	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
+		if kept, ok := ctx.Context().Value(recorderKey).(*recorder); ok {
+			kept.secret = true
+		}
+		next(ctx)
+	})
+	return op
+}
+
+// shownBefore answers whoever asks again for what is shown once.
+func shownBefore() *server.Reply {
+	p := problem(http.StatusConflict, string(onus.Conflict), kinds[onus.Conflict].title, "the request was done, and its answer is shown once")
+	p.Hint = "where the answer never came: revoke what was made, and make another with a key of its own"
+	body, err := json.Marshal(p)
+	if err != nil {
+		return nil // it has no part that cannot be written
+	}
+	return &server.Reply{Status: p.Status, Type: p.ContentType(""), Body: body}
 }
 
 // recorder keeps what is answered.
@@ -79,6 +109,7 @@ type recorder struct {
 
 	status int
 	body   bytes.Buffer
+	secret bool // what is answered is shown once
 }
 
 func (r *recorder) WriteHeader(status int) {

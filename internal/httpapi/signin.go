@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/onus-id/onus/internal/authn"
+	"github.com/onus-id/onus/internal/server"
 )
 
 // pendingFor is how long a browser holds what a sign-in has begun.
@@ -89,7 +90,11 @@ func (a *api) begin(ctx context.Context, who authn.SignIn) (*Cookied[Caller], er
 	if err != nil {
 		return nil, err
 	}
-	c := Caller{ID: string(s.Person)}
+	in, err := server.SignedInBy(ctx, a.Desk, text, "")
+	if err != nil {
+		return nil, err
+	}
+	c := Caller{Name: in.Name, ID: string(in.Identity)}
 	return &Cookied[Caller]{[]*http.Cookie{hold(sessionCookie, text, int(s.Until.Sub(a.Now()).Seconds())), hold(pendingCookie, "", 0)}, c}, nil
 }
 

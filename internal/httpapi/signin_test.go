@@ -13,9 +13,22 @@ import (
 )
 
 // signedIn is the world with the real desk at its door.
-func signedIn(t *testing.T) *world {
+func signedIn(t *testing.T) *world { t.Helper(); return signedInWith(t, nil) }
+
+// administered is the organisation with somebody who runs Onus.
+func administered(t *testing.T, mail string) map[string]string {
 	t.Helper()
-	w := newWorld(t)
+	text, err := os.ReadFile("../flow/starter/files/organisation.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{"organisation.yaml": string(text) + "administrators: [" + mail + "]\n"}
+}
+
+// signedInWith is signedIn with some of the definitions otherwise.
+func signedInWith(t *testing.T, files map[string]string) *world {
+	t.Helper()
+	w := newWorldWith(t, files)
 	desk, err := w.server.Desk()
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +49,7 @@ func (w *world) enter(mail string, headers ...string) string {
 	if err != nil {
 		w.Fatal(err)
 	}
-	got := w.want(w.ask("", "POST", api+"/sign-in/invitation", map[string]any{"code": code}, headers...), http.StatusOK)
+	got := w.want(w.ask("", "POST", api+"/sign-in/invitation", map[string]any{"code": code}, headers...), http.StatusOK, `"name":"`+mail+`"`)
 	for _, c := range (&http.Response{Header: got.header}).Cookies() {
 		if c.Name != "__Host-onus" {
 			continue
@@ -163,11 +176,37 @@ func TestGuessingTellsNothing_Enumeration_ASVS_6(t *testing.T) {
 // What lets somebody in never reaches the ledger, nor what the store keeps
 // (midPoint's audit log told session ids: CVSS 9.0).
 func TestNoSecretOfASignInIsKept(t *testing.T) {
-	w := signedIn(t)
+	w := signedInWith(t, administered(t, omar))
 	session := w.enter(viktor)
 	token, _ := w.token(session, "read")
 	w.want(w.ask("", "GET", api+"/me", nil, "Authorization", token), http.StatusOK)
 	secrets := []string{strings.TrimPrefix(session, "__Host-onus="), strings.TrimPrefix(token, "Bearer ")}
+
+	// Nor by the reply that is kept for who sends a request again: they learn
+	// that it was done, and not what it gave.
+	for path, order := range map[string]map[string]any{
+		"/tokens":      {"name": "twice", "scopes": []string{"read"}, "days": 1},
+		"/invitations": {"mail": viktor},
+	} {
+		by := session
+		if path == "/invitations" {
+			by = w.enter(omar)
+		}
+		w.want(w.ask("", "POST", api+path, map[string]any{"name": 7}, "Cookie", by, "Idempotency-Key", "wrong "+path), http.StatusUnprocessableEntity)
+		first := w.want(w.ask("", "POST", api+path, order, "Cookie", by, "Idempotency-Key", path), http.StatusOK)
+		again := w.want(w.ask("", "POST", api+path, order, "Cookie", by, "Idempotency-Key", path), http.StatusConflict, "shown once")
+		if again.header.Get("Idempotency-Replayed") != "true" {
+			t.Errorf("%s was done again", path)
+		}
+		var made struct{ Token, Code string }
+		if err := json.Unmarshal(first.body, &made); err != nil || made.Token+made.Code == "" {
+			t.Fatalf("%v: %s", err, first.body)
+		}
+		secrets = append(secrets, made.Token+made.Code)
+	}
+	if list := w.ask("", "GET", api+"/tokens", nil, "Cookie", session); strings.Count(string(list.body), `"twice"`) != 1 {
+		t.Errorf("a token was made twice: %s", list.body)
+	}
 	err := filepath.WalkDir(w.server.Data, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
