@@ -28,6 +28,7 @@ var house = []room{
 
 	{"internal/flow/expr", "onus"},
 	{"internal/rota", ""},
+	{"internal/lanes", ""},
 	{"internal/flow", "onus connector internal/rota internal/flow/expr"},
 	{"internal/flow/schema", "onus internal/flow/expr internal/flow"},
 	{"internal/flow/starter", "onus internal/flow"},
@@ -61,7 +62,7 @@ var house = []room{
 	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/ownership internal/health internal/escalation internal/intake"},
 	{"internal/engine/riverqueue", "onus internal/store internal/engine"},
 	{"internal/notify", "onus ledger internal/flow internal/planning internal/store internal/engine"},
-	{"internal/attribution", "onus ledger internal/flow/expr internal/flow internal/planning internal/store internal/ownership internal/escalation internal/intake internal/engine"},
+	{"internal/attribution", "onus ledger internal/lanes internal/flow/expr internal/flow internal/planning internal/store internal/ownership internal/escalation internal/intake internal/engine"},
 
 	{"internal/trail", "onus ledger internal/store internal/attribution"},
 	{"internal/export", "onus ledger internal/trail"},
@@ -158,7 +159,7 @@ const everything = "*"
 var (
 	// The pure rooms know no clock, no network and no database; nor does
 	// anything that they reach. (forbidigo watches time.Now.)
-	pure         = []string{"internal/flow", "internal/flow/expr", "internal/planning", "internal/reconcile", "internal/authority", "internal/rota", "internal/health", "internal/nhi"}
+	pure         = []string{"internal/flow", "internal/flow/expr", "internal/planning", "internal/reconcile", "internal/authority", "internal/rota", "internal/health", "internal/nhi", "internal/lanes"}
 	impure       = []string{"net", "net/http", "database/sql", "os", "os/exec", "os/user"}
 	doors        = []string{"internal/cli", "internal/httpapi", "internal/console"}
 	behindDoors  = "internal/store" // and below

@@ -53,6 +53,7 @@ type Identity struct {
 	Next       string     `json:"next,omitempty"`       // date on which another of their records begins
 	Attributes Attributes `json:"attributes,omitempty"` // of the record that counts now
 	Formerly   []string   `json:"formerly,omitempty"`   // earlier "source/key", oldest first
+	Names      []string   `json:"names,omitempty"`      // earlier logins and mail addresses, oldest first
 }
 
 // Attributes are a record's values by name, each in its canonical text:

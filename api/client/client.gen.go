@@ -150,6 +150,27 @@ func (e ListOpenDutiesParamsAct) Valid() bool {
 	}
 }
 
+// Defines values for DrawExplanationParamsForm.
+const (
+	Json    DrawExplanationParamsForm = "json"
+	Mermaid DrawExplanationParamsForm = "mermaid"
+	Svg     DrawExplanationParamsForm = "svg"
+)
+
+// Valid indicates whether the value is a known member of the DrawExplanationParamsForm enum.
+func (e DrawExplanationParamsForm) Valid() bool {
+	switch e {
+	case Json:
+		return true
+	case Mermaid:
+		return true
+	case Svg:
+		return true
+	default:
+		return false
+	}
+}
+
 // Absence defines model for Absence.
 type Absence struct {
 	Ended  *bool  `json:"ended,omitempty"`
@@ -308,25 +329,30 @@ type AttendanceBodyAct string
 
 // AttributionAnswer defines model for AttributionAnswer.
 type AttributionAnswer struct {
-	Duty string `json:"duty"`
-	Mail string `json:"mail"`
+	Duty  string  `json:"duty"`
+	Mail  string  `json:"mail"`
+	Today *string `json:"today,omitempty"`
 }
 
 // AttributionExplanation defines model for AttributionExplanation.
 type AttributionExplanation struct {
 	Answers  *[]AttributionAnswer `json:"answers,omitempty"`
 	Chain    *[]AttributionLink   `json:"chain"`
+	Earlier  *[]string            `json:"earlier,omitempty"`
 	Holds    bool                 `json:"holds"`
 	Sentence string               `json:"sentence"`
+	Waits    *[]string            `json:"waits,omitempty"`
 }
 
 // AttributionLink defines model for AttributionLink.
 type AttributionLink struct {
-	Event string    `json:"event"`
-	Index int64     `json:"index"`
-	Says  string    `json:"says"`
-	Time  time.Time `json:"time"`
-	Type  string    `json:"type"`
+	Event  string    `json:"event"`
+	Index  int64     `json:"index"`
+	Kind   string    `json:"kind"`
+	Object string    `json:"object"`
+	Says   string    `json:"says"`
+	Time   time.Time `json:"time"`
+	Type   string    `json:"type"`
 }
 
 // Author defines model for Author.
@@ -1390,7 +1416,26 @@ type ExplainParams struct {
 
 	// What an entitlement, or a system for the account on it
 	What string `form:"what" json:"what"`
+
+	// At a time that has been; without it, now
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
 }
+
+// DrawExplanationParams defines parameters for DrawExplanation.
+type DrawExplanationParams struct {
+	// Who login, mail address, record key or ID
+	Who string `form:"who" json:"who"`
+
+	// What an entitlement, or a system for the account on it
+	What string `form:"what" json:"what"`
+
+	// At a time that has been; without it, now
+	At   *time.Time                 `form:"at,omitempty" json:"at,omitempty"`
+	Form *DrawExplanationParamsForm `form:"form,omitempty" json:"form,omitempty"`
+}
+
+// DrawExplanationParamsForm defines parameters for DrawExplanation.
+type DrawExplanationParamsForm string
 
 // HealthParams defines parameters for Health.
 type HealthParams struct {
@@ -1757,6 +1802,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/explanations (the `Explain` operationId).
 	Explain(ctx context.Context, params *ExplainParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DrawExplanation Why somebody has, or lacks, something, drawn in lanes
+	//
+	// Corresponds with GET /api/v1/explanations/graph (the `DrawExplanation` operationId).
+	DrawExplanation(ctx context.Context, params *DrawExplanationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Health How the exception path does, and who decides in haste
 	//
@@ -2414,6 +2464,21 @@ func (c *Client) DecideException(ctx context.Context, id string, params *DecideE
 // Corresponds with GET /api/v1/explanations (the `Explain` operationId).
 func (c *Client) Explain(ctx context.Context, params *ExplainParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExplainRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DrawExplanation Why somebody has, or lacks, something, drawn in lanes
+//
+// Corresponds with GET /api/v1/explanations/graph (the `DrawExplanation` operationId).
+func (c *Client) DrawExplanation(ctx context.Context, params *DrawExplanationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDrawExplanationRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4124,6 +4189,100 @@ func NewExplainRequest(server string, params *ExplainParams) (*http.Request, err
 			for _, qp := range strings.Split(queryFrag, "&") {
 				rawQueryFragments = append(rawQueryFragments, qp)
 			}
+		}
+
+		if params.At != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "at", *params.At, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDrawExplanationRequest constructs an http.Request for the DrawExplanation method
+func NewDrawExplanationRequest(server string, params *DrawExplanationParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/explanations/graph")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "who", params.Who, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "what", params.What, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.At != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "at", *params.At, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Form != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "form", *params.Form, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -5968,6 +6127,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/explanations (the `Explain` operationId).
 	ExplainWithResponse(ctx context.Context, params *ExplainParams, reqEditors ...RequestEditorFn) (*ExplainReply, error)
+
+	// DrawExplanationWithResponse Why somebody has, or lacks, something, drawn in lanes
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/explanations/graph (the `DrawExplanation` operationId).
+	DrawExplanationWithResponse(ctx context.Context, params *DrawExplanationParams, reqEditors ...RequestEditorFn) (*DrawExplanationReply, error)
 
 	// HealthWithResponse How the exception path does, and who decides in haste
 	//
@@ -7830,6 +7996,96 @@ func (r ExplainReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ExplainReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DrawExplanationReply200Headers the declared response headers of an HTTP 200 response for DrawExplanation
+type DrawExplanationReply200Headers struct {
+	ContentType *string
+}
+
+type DrawExplanationReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *map[string]interface{}
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DrawExplanationReply200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DrawExplanationReply) GetJSON200() *map[string]interface{} {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DrawExplanationReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DrawExplanationReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DrawExplanationReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DrawExplanationReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DrawExplanationReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DrawExplanationReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r DrawExplanationReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DrawExplanationReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DrawExplanationReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DrawExplanationReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11460,6 +11716,19 @@ func (c *ClientWithResponses) ExplainWithResponse(ctx context.Context, params *E
 	return ParseExplainReply(rsp)
 }
 
+// DrawExplanationWithResponse Why somebody has, or lacks, something, drawn in lanes
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/explanations/graph (the `DrawExplanation` operationId).
+func (c *ClientWithResponses) DrawExplanationWithResponse(ctx context.Context, params *DrawExplanationParams, reqEditors ...RequestEditorFn) (*DrawExplanationReply, error) {
+	rsp, err := c.DrawExplanation(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDrawExplanationReply(rsp)
+}
+
 // HealthWithResponse How the exception path does, and who decides in haste
 //
 // Returns a wrapper object for the known response body format(s).
@@ -13390,6 +13659,90 @@ func ParseExplainReply(rsp *http.Response) (*ExplainReply, error) {
 		}
 		response.ApplicationproblemJSON500 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseDrawExplanationReply parses an HTTP response from a DrawExplanationWithResponse call
+func ParseDrawExplanationReply(rsp *http.Response) (*DrawExplanationReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DrawExplanationReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest map[string]interface{}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/vnd.mermaid) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DrawExplanationReply200Headers
+		if values := rsp.Header.Values("Content-Type"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Type", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentType = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

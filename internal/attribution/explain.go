@@ -20,13 +20,28 @@ type Explanation struct {
 	Sentence string   `json:"sentence"` // the answer, first
 	Holds    bool     `json:"holds"`
 	Answers  []Answer `json:"answers,omitempty"`
-	Chain    []Link   `json:"chain"` // from the grant down to the record as it was read
+	Earlier  []string `json:"earlier,omitempty"` // when it was held before, and how that ended
+	Waits    []string `json:"waits,omitempty"`   // what holds up what was decided, and whom it waits for
+	Chain    []Link   `json:"chain"`             // from the grant down to the record as it was read
+
+	about about
+}
+
+// about is what an explanation is of.
+type about struct {
+	who    onus.Identity
+	system onus.SystemName
+	named  string
+	change onus.Change // that is explained, if any
+	run    onus.Run
+	stops  []stop
 }
 
 // An Answer is a person who answers for the access in one respect.
 type Answer struct {
-	Duty string `json:"duty"`
-	Mail string `json:"mail"`
+	Duty  string `json:"duty"`
+	Mail  string `json:"mail"`            // at the time of the decision
+	Today string `json:"today,omitempty"` // who stands in that place now, where it is somebody else
 }
 
 // A Link is one ledger entry of the chain.
@@ -35,6 +50,8 @@ type Link struct {
 	Event string    `json:"event"`
 	Time  time.Time `json:"time"`
 	Type  string    `json:"type"`
+	Kind  string    `json:"kind"`   // of the object that it moved
+	ID    string    `json:"object"` // the object's ID
 	Says  string    `json:"says"`
 }
 
@@ -46,29 +63,41 @@ func Explain(ctx context.Context, r store.Reader, who, what string, now time.Tim
 	if err != nil {
 		return Explanation{}, err
 	}
-	all, err := store.Grants.Find(ctx, r, "identity", string(identity.ID))
+	return explain(ctx, r, r, identity, what, now)
+}
+
+// explain answers from what r shows; today says who stands for what now.
+func explain(ctx context.Context, r, today store.Reader, who onus.Identity, what string, now time.Time) (x Explanation, err error) {
+	all, err := store.Grants.Find(ctx, r, "identity", string(who.ID))
 	if err != nil {
-		return Explanation{}, err
+		return x, err
 	}
-	var matching []onus.Grant
-	for _, g := range all {
-		if names(g, what) {
-			matching = append(matching, g)
-		}
-	}
-	if len(matching) == 0 {
-		return Explanation{
-			Sentence: fmt.Sprintf("%s does not hold %s, and the ledger knows of no time when they did.", called(identity), what),
-		}, nil
-	}
+	matching := slices.DeleteFunc(all, func(g onus.Grant) bool { return !names(g, what) })
 	// What is held now comes before what was held once.
 	slices.SortStableFunc(matching, func(a, b onus.Grant) int { return rank(b, now) - rank(a, now) })
-	g := matching[0]
-	_, row, err := store.Grants.GetRow(ctx, r, store.GrantID(g))
-	if err != nil {
-		return Explanation{}, err
+	if len(matching) > 0 && (rank(matching[0], now) > 0 || len(matching[0].Warrants) > 0 || !matching[0].FirstSeen.IsZero()) {
+		g := matching[0]
+		_, row, err := store.Grants.GetRow(ctx, r, store.GrantID(g))
+		if err != nil {
+			return x, err
+		}
+		x, err = explainGrant(ctx, r, who, g, row.Event, now)
+		if err != nil {
+			return x, err
+		}
+		x.Earlier = earlier(g, now)
+		x.about.system, x.about.named = g.System, thing(g)
+	} else {
+		x.Sentence = fmt.Sprintf("%s does not hold %s, and the ledger knows of no time when they did.", called(who), what)
+		x.about.named = what
 	}
-	return explainGrant(ctx, r, identity, g, row.Event, now)
+	x.about.who = who
+	if !x.Holds {
+		if err := x.heldUp(ctx, r, who, what, now); err != nil {
+			return x, err
+		}
+	}
+	return x, succeeded(ctx, today, x)
 }
 
 // ExplainChange answers for one change.
@@ -90,16 +119,24 @@ func ExplainChange(ctx context.Context, r store.Reader, id string) (Explanation,
 			run.Workflow, run.Version, c.Planned.Step, c.Planned.Reason.Says, evidence(c)),
 		Holds: c.State == onus.ChangeConfirmed && !c.Planned.Verb.TakesAway(), Answers: answers(c.Planned.Owners),
 	}
-	x.Chain, err = chain(ctx, r, row.Event)
-	return x, err
+	x.about = about{who: identity, system: c.Planned.Target.System, named: statement(c.Planned), change: c, run: run}
+	if x.Chain, err = chain(ctx, r, row.Event); err != nil {
+		return x, err
+	}
+	if x.about.stops, err = stopsOf(ctx, r, run, c.Planned.Target, time.Time{}); err != nil {
+		return x, err
+	}
+	x.tell()
+	return x, succeeded(ctx, r, x)
 }
 
-// FindIdentity finds somebody by id, login, mail, or "source/key".
+// FindIdentity finds somebody by id, login, mail, or "source/key"; and where
+// nobody has a name today, whoever had it once.
 func FindIdentity(ctx context.Context, r store.Reader, who string) (onus.Identity, error) {
 	if i, known, err := store.Identities.Lookup(ctx, r, who); err != nil || known {
 		return i, err
 	}
-	for _, key := range []string{"login", "mail", "key"} {
+	for _, key := range []string{"login", "mail", "key", "named"} {
 		found, err := store.Identities.Find(ctx, r, key, who)
 		if err != nil {
 			return onus.Identity{}, err
@@ -115,6 +152,13 @@ func FindIdentity(ctx context.Context, r store.Reader, who string) (onus.Identit
 			}
 			return onus.Identity{}, onus.Errorf(onus.Conflict, "name one by its ID: "+strings.Join(ids, ", "), "%d identities have the %s %s", len(found), key, who)
 		}
+	}
+	// Of a rehire the record that counts is another than it was.
+	if rec, known, err := store.Records.Lookup(ctx, r, who); err != nil || known && rec.Identity != "" {
+		if err != nil {
+			return onus.Identity{}, err
+		}
+		return store.Identities.Get(ctx, r, string(rec.Identity))
 	}
 	return onus.Identity{}, onus.Errorf(onus.NotFound, "use a login, a mail address, an identity's ID, or source/key", "nobody is known as %s", who)
 }
@@ -184,12 +228,23 @@ func explainGrant(ctx context.Context, r store.Reader, who onus.Identity, g onus
 	// The chain starts at the change that gave it, which says why; what was
 	// only seen starts at the event of the sighting.
 	start := event
+	made := g.Change
 	if len(inForce) > 0 {
-		if row, ok, err := r.Get(ctx, store.Changes.Name, string(inForce[0].Change)); err != nil {
-			return x, err
-		} else if ok {
+		made = inForce[0].Change
+	}
+	if c, row, err := store.Changes.GetRow(ctx, r, string(made)); err == nil {
+		if len(inForce) > 0 {
 			start = row.Event
 		}
+		x.about.change = c
+		if x.about.run, err = store.Runs.Get(ctx, r, string(c.Run)); err != nil {
+			return x, err
+		}
+		if len(g.Warrants) > 0 && x.Answers == nil {
+			x.Answers = answers(c.Planned.Owners)
+		}
+	} else if onus.KindOf(err) != onus.NotFound {
+		return x, err
 	}
 	x.Chain, err = chain(ctx, r, start)
 	return x, err
@@ -265,12 +320,12 @@ func warranted(ctx context.Context, r store.Reader, x *Explanation, who onus.Ide
 func answers(o onus.Owners) []Answer {
 	var all []Answer
 	for _, a := range []Answer{
-		{string(onus.WorkflowOwner), o.Workflow},
-		{string(onus.DataOwner), o.Data},
-		{string(onus.SystemOwner), o.System},
-		{string(onus.ProvisioningControl), o.Provisioning},
-		{string(onus.RevocationControl), o.Revocation},
-		{string(onus.ExceptionsControl), o.Exceptions},
+		{Duty: string(onus.WorkflowOwner), Mail: o.Workflow},
+		{Duty: string(onus.DataOwner), Mail: o.Data},
+		{Duty: string(onus.SystemOwner), Mail: o.System},
+		{Duty: string(onus.ProvisioningControl), Mail: o.Provisioning},
+		{Duty: string(onus.RevocationControl), Mail: o.Revocation},
+		{Duty: string(onus.ExceptionsControl), Mail: o.Exceptions},
 	} {
 		if a.Mail != "" {
 			all = append(all, a)
@@ -336,7 +391,9 @@ func chain(ctx context.Context, r store.Reader, event string) ([]Link, error) {
 			if err != nil {
 				return nil, fmt.Errorf("ledger entry %d: %w", entry.Index, err)
 			}
-			links = append(links, Link{Index: entry.Index, Event: ev.ID, Time: ev.Time, Type: string(ev.Type), Says: Says(ev, entry.Body)})
+			links = append(links, Link{
+				Index: entry.Index, Event: ev.ID, Time: ev.Time, Type: string(ev.Type), Kind: ev.Object.Kind, ID: ev.Object.ID, Says: Says(ev, entry.Body),
+			})
 			next, found = ev.Cause, true
 		}
 		if !found {

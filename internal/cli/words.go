@@ -77,7 +77,7 @@ func (c *choice) Type() string { return "word" }
 // Set chooses.
 func (c *choice) Set(word string) error {
 	if !slices.Contains(c.of, word) {
-		return onus.Errorf(onus.Invalid, "", "it is one of %s", strings.Join(c.of, ", "))
+		return onus.Errorf(onus.Invalid, "", "it is one of %s", strings.TrimPrefix(strings.Join(c.of, ", "), ", "))
 	}
 	c.chosen = word
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/attribution"
@@ -212,7 +213,7 @@ func (d *Demo) why(ctx context.Context) error {
 	}
 	d.heading("Why does %s have role:clerk?", who)
 	return d.books(ctx, func(b *server.Books) error {
-		x, err := b.Explain(ctx, who, "role:clerk")
+		x, err := b.Explain(ctx, who, "role:clerk", time.Time{})
 		if err != nil {
 			return err
 		}

@@ -113,6 +113,7 @@ func describe(c Config, mux *http.ServeMux) *api {
 	a.can()
 	a.delegations()
 	a.evidence()
+	a.drawings()
 	a.reversals()
 	a.requests()
 	a.owners()

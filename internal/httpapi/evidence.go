@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/sse"
@@ -28,14 +29,15 @@ type LogQuery struct {
 func (a *api) evidence() {
 	handle(a, operation(http.MethodGet, "/explanations", "explain", "Why somebody has, or lacks, something, and who answers for it"),
 		func(ctx context.Context, who Caller, in *struct {
-			Who  string `query:"who" required:"true" minLength:"1" maxLength:"320" doc:"login, mail address, record key or ID"`
-			What string `query:"what" required:"true" minLength:"1" maxLength:"512" doc:"an entitlement, or a system for the account on it" example:"role:ledger_write"`
+			Who  string    `query:"who" required:"true" minLength:"1" maxLength:"320" doc:"login, mail address, record key or ID"`
+			What string    `query:"what" required:"true" minLength:"1" maxLength:"512" doc:"an entitlement, or a system for the account on it" example:"role:ledger_write"`
+			At   time.Time `query:"at" doc:"a time that has been; without it, now"`
 		},
 		) (*explanation, error) {
 			if err := a.mayLook(ctx, who, server.Ref{Kind: "identity", ID: in.Who}); err != nil {
 				return nil, err
 			}
-			x, err := a.Server.Books().Explain(ctx, in.Who, in.What)
+			x, err := a.Server.Books().Explain(ctx, in.Who, in.What, in.At)
 			return &explanation{x}, err
 		})
 

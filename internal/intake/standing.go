@@ -171,7 +171,22 @@ func become(before *onus.Identity, id onus.IdentityID, kind onus.IdentityKind, s
 	of := func(attr string) string { return r.Attributes[attr] }
 	after.Login, after.Name, after.Mail = of(roles.Login), of(roles.Name), of(roles.Mail)
 	after.Manager, after.Sponsor = of(roles.Manager), of(roles.Sponsor)
+	if before != nil {
+		after.Names = named(*before, after)
+	}
 	return after
+}
+
+// named gives what an identity was called before and is not called now, so
+// that whoever asks by an old name finds whom it was.
+func named(before, after onus.Identity) []string {
+	all := slices.Clone(before.Names)
+	for _, n := range []string{before.Login, before.Mail} {
+		if n != "" && !slices.Contains(all, n) {
+			all = append(all, n)
+		}
+	}
+	return slices.DeleteFunc(all, func(n string) bool { return n == after.Login || n == after.Mail })
 }
 
 // happening is what an identity's change amounts to: at most one kind of

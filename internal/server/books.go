@@ -175,10 +175,15 @@ func heldPlans(ctx context.Context, r store.Reader, batch string) ([]HeldPlan, e
 	return plans, nil
 }
 
-// Explain says why somebody has, or lacks, something.
-func (b *Books) Explain(ctx context.Context, who, what string) (x attribution.Explanation, err error) {
+// Explain says why somebody has, or lacks, something: now, or at a time that
+// has been.
+func (b *Books) Explain(ctx context.Context, who, what string, at time.Time) (x attribution.Explanation, err error) {
 	err = b.store.View(ctx, func(r store.Reader) error {
-		x, err = attribution.Explain(ctx, r, who, what, b.now())
+		if at.IsZero() {
+			x, err = attribution.Explain(ctx, r, who, what, b.now())
+		} else {
+			x, err = attribution.ExplainAt(ctx, r, who, what, at, b.now())
+		}
 		return err
 	})
 	return x, err

@@ -165,6 +165,9 @@ var (
 					keys = append(keys, k)
 				}
 			}
+			for _, n := range v.Names {
+				keys = append(keys, Key{"named", n})
+			}
 			if v.Ends != "" && v.State != onus.Left {
 				keys = append(keys, Key{"ends", v.Ends})
 			}
