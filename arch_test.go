@@ -57,6 +57,7 @@ var house = []room{
 
 	{"internal/health", "onus internal/rota"},
 	{"internal/escalation", "onus internal/rota internal/flow internal/store internal/ownership"},
+	{"internal/review", "onus ledger internal/nhi internal/flow internal/store internal/ownership internal/escalation"},
 	{"internal/telemetry", ""},
 	{"internal/intake", "onus ledger source internal/flow/expr internal/flow internal/store internal/escalation"},
 	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/ownership internal/health internal/escalation internal/intake"},
@@ -93,7 +94,7 @@ var house = []room{
 		"internal/store/sqlstore " +
 		"internal/store/sqlite " +
 		"internal/store/postgres " +
-		"internal/health internal/escalation internal/ownership " +
+		"internal/health internal/escalation internal/ownership internal/review " +
 		"internal/versions " +
 		"internal/intake " +
 		"internal/engine " +
@@ -111,7 +112,7 @@ var house = []room{
 		"internal/publish "},
 
 	{"internal/server/servertest", "onus internal/flow internal/ownership internal/server"},
-	{"internal/httpapi", "onus ledger internal/durable internal/telemetry internal/authn internal/flow internal/health internal/escalation internal/engine internal/ownership internal/attribution internal/trail internal/authority internal/server"},
+	{"internal/httpapi", "onus ledger internal/review internal/durable internal/telemetry internal/authn internal/flow internal/health internal/escalation internal/engine internal/ownership internal/attribution internal/trail internal/authority internal/server"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},
@@ -122,7 +123,7 @@ var house = []room{
 	{"internal/bench", "onus connector"},
 
 	{"internal/cli", "onus ledger internal/flow internal/flow/schema internal/flow/starter internal/planning internal/flowtest " +
-		"internal/health internal/escalation internal/engine internal/ownership internal/attribution internal/trail internal/authority internal/telemetry internal/httpapi internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
+		"internal/health internal/escalation internal/review internal/engine internal/ownership internal/attribution internal/trail internal/authority internal/telemetry internal/httpapi internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
 	{"cmd/onus", "internal/cli"},
 	{"cmd/onus-verify", "ledger"},
 }
@@ -137,6 +138,7 @@ var (
 		"internal/engine/riverqueue": "internal/store/sqlite internal/store/postgres",
 		"internal/versions":          "internal/store/sqlite internal/store/postgres",
 		"internal/ownership":         "internal/store/sqlite internal/store/postgres",
+		"internal/review":            "connector/connectortest internal/engine internal/store/sqlite internal/store/postgres",
 		"internal/publish":           "internal/store/sqlite internal/signer",
 		"internal/notify":            "internal/flow/starter internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv",
 		"internal/trail":             "internal/store/sqlite",

@@ -24,6 +24,9 @@ const Requested OccasionKind = "request"
 // Drifted is the kind of an occasion that a person's choice of a repair gives.
 const Drifted OccasionKind = "drift"
 
+// Reviewed is the kind of an occasion that a denial of a review gives.
+const Reviewed OccasionKind = "review"
+
 // OccasionState is how far an occasion has come.
 type OccasionState string
 
@@ -59,4 +62,5 @@ type Occasion struct {
 
 	Request  string   `json:"request,omitempty"`  // of kind Requested
 	Findings []string `json:"findings,omitempty"` // of kind Drifted: what is to be repaired
+	Denials  []string `json:"denials,omitempty"`  // of kind Reviewed: the grants that are denied
 }

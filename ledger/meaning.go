@@ -347,6 +347,75 @@ var Types = map[Type]Meaning{
 		Object: "finding", Fields: "cause, rule",
 	},
 
+	CampaignOpened: {
+		When: "a campaign of recertification began: a person opened it, its time had come, or something happened that it follows", Actor: "the person who opened it, or engine", Owner: "the owner of the campaign",
+		Object: "campaign", Fields: "cause",
+	},
+	CampaignGathered: {
+		When: "some of a campaign's lines were frozen", Actor: "engine", Owner: "the owner of the campaign",
+		Object: "campaign", Fields: "cause", Notes: map[string]string{"lines": "how many lines there are now"},
+	},
+	CampaignFrozen: {
+		When: "the list of a campaign's lines is complete, and reviewers can decide", Actor: "engine", Owner: "the owner of the campaign",
+		Object: "campaign", Fields: "cause, inputs", Notes: map[string]string{"lines": "how many lines there are", "carried": "of them, those carried over"},
+	},
+	CampaignStaged: {
+		When: "what one stage of a campaign kept is asked of the next", Actor: "engine", Owner: "the owner of the campaign",
+		Object: "campaign", Fields: "cause", Notes: map[string]string{"stage": "the stage, the first being 1"},
+	},
+	CampaignClosed: {
+		When: "every line of a campaign is decided and all that was denied is confirmed gone", Actor: "the person who closed it, or engine", Owner: "the owner of the campaign",
+		Object: "campaign", Fields: "cause",
+	},
+	ReviewAsked: {
+		When: "a reviewer is asked about a sheet of lines, or a sheet records what is carried over", Actor: "engine", Owner: "the reviewer",
+		Object: "sheet", Fields: "cause", Notes: map[string]string{"lines": "how many lines the sheet has"},
+	},
+	ReviewShown: {
+		When: "the reviewer looked at a sheet for the first time", Actor: "the reviewer", Owner: "the reviewer", Object: "sheet", Fields: "cause",
+	},
+	ReviewReminded: {
+		When: "a sheet is due soon", Actor: "engine", Owner: "the reviewer", Object: "sheet", Fields: "cause",
+	},
+	ReviewClimbed: {
+		When: "nobody decided the lines of a sheet in time: they are asked of the next on the campaign's path", Actor: "engine", Owner: "the reviewer who did not decide",
+		Object: "sheet", Fields: "cause",
+	},
+	ReviewHanded: {
+		When: "the reviewer of a sheet cannot decide any more: its undecided lines are asked of others", Actor: "engine", Owner: "the owner of the campaign",
+		Object: "sheet", Fields: "cause",
+	},
+	ReviewAnswered: {
+		When: "every line of a sheet is decided", Actor: "whoever decided the last", Owner: "the reviewer", Object: "sheet", Fields: "cause",
+	},
+	ReviewDecided: {
+		When: "a reviewer decided a line; a denial, and the occasion that it gives, have it as their cause", Actor: "the reviewer", Owner: "the reviewer",
+		Object: "review", Fields: "cause, rule, inputs", Notes: map[string]string{"verdict": "keep or revoke", "policy": "the policy that let them"},
+	},
+	ReviewSilent: {
+		When: "nobody decided a line in time, and it is denied; or none of its sheet was", Actor: "engine", Owner: "the reviewer who did not decide",
+		Object: "review or sheet", Fields: "cause, rule",
+	},
+	ReviewConfirmed: {
+		When: "what a review denied was confirmed gone on its system", Actor: "engine", Owner: "the owner of the campaign",
+		Object: "review", Fields: "cause", Notes: map[string]string{"proof": "the change that was confirmed, or how else it is known"},
+	},
+	ReviewReturned: {
+		When: "what had been confirmed gone is there again while its campaign is open", Actor: "engine", Owner: "the owner of the campaign",
+		Object: "review", Fields: "cause",
+	},
+	ReviewPlanted: {
+		When: "the control owner put a line among a reviewer's that is known to be wrong", Actor: "the control owner", Owner: "the control owner",
+		Object: "plant", Fields: "cause",
+	},
+	DenialMade: {
+		When: "a review denied access: no workflow, request or repair gives it until a person lifts that", Actor: "the reviewer, or engine where nobody decided", Owner: "the reviewer, or the owner of the campaign",
+		Object: "denial", Fields: "cause",
+	},
+	DenialLifted: {
+		When: "a person lifted a denial: what it barred can be given again", Actor: "that person", Owner: "that person", Object: "denial", Fields: "cause, rule",
+	},
+
 	ErrorReported: {
 		When: "somebody reported access that an identity holds and should not, or lacks and should hold", Actor: "whoever reports", Owner: "whoever reports",
 		Object: "error", Notes: permitted(map[string]string{"times": "how often it was reported: more than once is a recurrence"}),

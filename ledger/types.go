@@ -102,6 +102,27 @@ const (
 	FindingRepaired Type = "finding.repaired"
 	FindingGone     Type = "finding.gone"
 
+	CampaignOpened   Type = "campaign.opened"
+	CampaignGathered Type = "campaign.gathered"
+	CampaignFrozen   Type = "campaign.frozen"
+	CampaignStaged   Type = "campaign.staged"
+	CampaignClosed   Type = "campaign.closed"
+
+	ReviewAsked     Type = "review.asked"
+	ReviewShown     Type = "review.shown"
+	ReviewReminded  Type = "review.reminded"
+	ReviewClimbed   Type = "review.climbed"
+	ReviewHanded    Type = "review.handed"
+	ReviewAnswered  Type = "review.answered"
+	ReviewDecided   Type = "review.decided"
+	ReviewSilent    Type = "review.silent"
+	ReviewConfirmed Type = "review.confirmed"
+	ReviewReturned  Type = "review.returned"
+	ReviewPlanted   Type = "review.planted"
+
+	DenialMade   Type = "denial.made"
+	DenialLifted Type = "denial.lifted"
+
 	ErrorReported    Type = "error.reported"
 	VerdictReached   Type = "verdict.reached"
 	VerdictAccepted  Type = "verdict.accepted"

@@ -137,7 +137,7 @@ func normalise(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 var (
-	ids      = regexp.MustCompile(`\b(exc|run|idn|bat|occ|read|evt|rev|apr|ver|fnd)_[0-9a-z]{16,26}\b`)
+	ids      = regexp.MustCompile(`\b(exc|run|idn|bat|occ|read|evt|rev|apr|ver|fnd|cmp|lin)_[0-9a-z]{16,26}\b`)
 	moments  = regexp.MustCompile(`\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?`)
 	days     = regexp.MustCompile(`\b20\d\d-\d\d-\d\d\b`)
 	hashes   = regexp.MustCompile(`\b[0-9a-f]*[0-9][0-9a-f]*\b`)

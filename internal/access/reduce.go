@@ -90,6 +90,20 @@ var reducers = map[string]reducer{
 		}
 		return v
 	}),
+	store.Reviews.Name: to(store.Reviews, func(v onus.Review) onus.Review {
+		v.Reason = gone
+		return v
+	}),
+	store.Plants.Name: to(store.Plants, func(v onus.Plant) onus.Plant {
+		v.Reason = gone
+		return v
+	}),
+	store.Denials.Name: to(store.Denials, func(v onus.Denial) onus.Denial {
+		if v.Reason = gone; v.Why != "" {
+			v.Why = gone
+		}
+		return v
+	}),
 	store.Credentials.Name: to(store.Credentials, func(v store.Credential) store.Credential {
 		v.Name = "" // the key stays: without it nobody could check what its holder decided about others
 		return v

@@ -63,6 +63,8 @@ func Says(ev ledger.Event, body []byte) string {
 		})
 	case store.Findings.Name:
 		return in(body, finding)
+	case store.Campaigns.Name, store.Sheets.Name, store.Reviews.Name, store.Plants.Name, store.Denials.Name:
+		return saysReview(ev.Object.Kind, body)
 	case store.Exceptions.Name:
 		return in(body, func(v onus.Exception) string { return fmt.Sprintf("exception %s (%s): %s", v.ID, v.State, v.Message) })
 	case store.Approvals.Name:

@@ -149,7 +149,7 @@ func corrected(f *planning.Facts, p *flow.Program, record map[string]string) str
 		if stays(f, p, roles, own, record) {
 			return "the record would not have said that they left, so no occasion arises"
 		}
-	case onus.Joined, onus.Returned, onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted:
+	case onus.Joined, onus.Returned, onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted, onus.Reviewed:
 	}
 	return ""
 }

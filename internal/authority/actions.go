@@ -24,7 +24,10 @@ const (
 	Refuse      Action = "refuse" // what an exception is about
 	Override    Action = "override"
 	Reverse     Action = "reverse"
-	Repair      Action = "repair" // what was changed outside Onus
+	Repair      Action = "repair"  // what was changed outside Onus
+	Certify     Action = "certify" // open, close and look after a campaign of recertification
+	Review      Action = "review"  // decide a line of one
+	Lift        Action = "lift"    // what a review denied
 	Pause       Action = "pause"
 	Recall      Action = "recall"
 	Propose     Action = "propose" // a version of the definitions
@@ -47,6 +50,7 @@ var groupOf = map[Action]string{
 	Acknowledge: "handling", Take: "handling", HandOver: "handling", Snooze: "handling",
 	Retry: "handling", Amend: "handling", Refuse: "handling", Override: "overriding",
 	Reverse: "undoing", Repair: "undoing", Pause: "undoing", Recall: "undoing",
+	Certify: "certifying", Review: "reviewing", Lift: "lifting",
 	Propose: "proposing", Publish: "publishing", Reject: "publishing",
 	Accept: "serving", Decline: "serving", Away: "keeping",
 	AskErasure: "erasing", Erase: "erasing", Administer: "administering", Keep: "keeping", Report: "reporting",
@@ -54,9 +58,9 @@ var groupOf = map[Action]string{
 
 // Two groups of groups: what decides about access, and what changes anything.
 var (
-	deciding = []string{"judging", "handling", "overriding", "undoing", "publishing"}
+	deciding = []string{"judging", "handling", "overriding", "undoing", "publishing", "certifying", "reviewing", "lifting"}
 	changing = []string{
-		"requesting", "withdrawing", "judging", "handling", "overriding", "undoing", "proposing", "publishing",
+		"requesting", "withdrawing", "judging", "handling", "overriding", "undoing", "proposing", "publishing", "certifying", "reviewing", "lifting",
 		"serving", "erasing", "administering", "reporting",
 	}
 )

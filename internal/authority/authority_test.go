@@ -18,6 +18,7 @@ var actions = []authority.Action{
 	authority.HandOver, authority.Snooze, authority.Retry, authority.Amend, authority.Refuse, authority.Override, authority.Reverse,
 	authority.Pause, authority.Recall, authority.Propose, authority.Publish, authority.Reject, authority.Accept, authority.Decline,
 	authority.Away, authority.AskErasure, authority.Erase, authority.Administer, authority.Keep, authority.Report,
+	authority.Certify, authority.Review, authority.Lift,
 }
 
 const ana = "ana@acme.example"

@@ -31,7 +31,7 @@ func (e *env) canCmd() *cobra.Command {
 asked, who owns, who is the subject. WHO is a mail address. ACTION is one of
 ` + wrapped(authority.Actions()) + `.
 KIND is approval, exception, run, change, identity, reversal, delegation, finding,
-workflow, system, source, ledger or onus; the last two have no ID.
+campaign, line, denial, workflow, system, source, ledger or onus; the last two have no ID.
 
 It exits with 0 when they may, 2 when they may not, 1 on an error.`,
 		Example: "  onus can lee@acme.example approve approval apr_4f… --dir acme\n  onus can omar@acme.example look ledger --dir acme",

@@ -240,6 +240,9 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 	if o.Kind == onus.Drifted {
 		return e.planRepair(ctx, r, at, out)
 	}
+	if o.Kind == onus.Reviewed {
+		return e.planReview(ctx, r, at, out)
+	}
 	f, err := e.facts(ctx, r, o, out.charge)
 	if err != nil {
 		return err

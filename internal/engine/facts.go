@@ -77,6 +77,9 @@ func gather(ctx context.Context, r store.Reader, people onus.SourceName, o onus.
 	if f.Exempt, err = store.Exemptions.Find(ctx, r, "identity", string(o.Identity)); err != nil {
 		return f, err
 	}
+	if f.Denials, err = store.Denials.Find(ctx, r, "identity", string(o.Identity)); err != nil {
+		return f, err
+	}
 	if o.Request != "" {
 		req, err := store.Requests.Get(ctx, r, o.Request)
 		if err != nil {

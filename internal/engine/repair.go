@@ -164,16 +164,21 @@ func (e *Engine) repairFacts(ctx context.Context, r store.Reader, o onus.Occasio
 	if err != nil {
 		return f, err
 	}
-	id := store.AccountID(findings[0].System, findings[0].Account)
+	err = orphan(ctx, r, &f, store.AccountID(findings[0].System, findings[0].Account))
+	return f, err
+}
+
+// orphan gathers what is known of an account that is nobody's.
+func orphan(ctx context.Context, r store.Reader, f *planning.Facts, id string) error {
 	a, known, err := store.Accounts.Lookup(ctx, r, id)
 	if err != nil {
-		return f, err
+		return err
 	}
 	if known && !a.Gone && a.Identity == "" {
 		f.Accounts = []onus.Account{a}
 	}
 	f.Grants, err = store.Grants.Find(ctx, r, "account", id)
-	return f, err
+	return err
 }
 
 // denied lists what people said no to for an identity and nobody said yes to

@@ -173,6 +173,10 @@ func (e *Engine) mayRequest(ctx context.Context, r store.Reader, asks onus.Ident
 		if err != nil {
 			return err
 		}
+		denials, err := store.Denials.Find(ctx, r, "identity", string(who.ID))
+		if err != nil {
+			return err
+		}
 		for _, w := range o.Wants {
 			ent := e.Program.Entitlements[flow.EntitlementKey{System: w.System, Name: w.Entitlement}]
 			switch {
@@ -184,6 +188,8 @@ func (e *Engine) mayRequest(ctx context.Context, r store.Reader, asks onus.Ident
 				fault(onus.Denied, "it can be asked for by: "+strings.Join(ent.Request.By, ", "), "%s on %s cannot be asked for by %s as %s of %s", w.Entitlement, w.System, asks.Mail, as, called(who))
 			case o.Until.Sub(now) > ent.Request.Longest:
 				fault(onus.Invalid, "give an earlier day with --until", "%s on %s can be asked for %g days at most", w.Entitlement, w.System, ent.Request.Longest.Hours()/24)
+			case planning.Forbids(denials, w.System, w.Entitlement):
+				fault(onus.Denied, "who decides about the system can lift that: onus review denials shows whom it waits for", "%s on %s is denied to %s by a review", w.Entitlement, w.System, called(who))
 			case pending[w] != "":
 				fault(onus.Conflict, "onus requests show "+pending[w], "%s on %s is asked for for %s already", w.Entitlement, w.System, called(who))
 			}

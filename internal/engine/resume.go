@@ -176,6 +176,9 @@ func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
 	if run.Workflow.RepairsDrift() {
 		return d.e.replanRepair(ctx, d.tx, run, d.roster)
 	}
+	if run.Workflow.Reviewed() {
+		return d.e.replanReview(ctx, d.tx, run, d.roster)
+	}
 	program, err := d.e.programOf(ctx, d.tx, run)
 	if err != nil {
 		return onus.Plan{}, err

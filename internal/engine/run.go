@@ -468,6 +468,8 @@ func (e *Engine) stop(l *live, i int, c onus.Change, cat onus.Category, message,
 		}
 		if sys := e.Program.Systems[x.System]; sys != nil && c.Planned.Repairs != "" {
 			wf = planning.Drift(sys)
+		} else if sys != nil && l.run.Workflow.Reviewed() {
+			wf = planning.Review(sys)
 		}
 		if wf != nil {
 			x.Route = planning.RouteFor(e.Program, wf, cat, c.Planned.Target.System)

@@ -30,6 +30,9 @@ func (c *compiler) compile() {
 	for _, s := range c.separations {
 		c.separation(s)
 	}
+	for _, s := range c.campaigns {
+		c.campaign(s)
+	}
 	c.shapes = map[onus.WorkflowName]*workflowShape{}
 	for _, w := range c.workflows {
 		if w.Name.ok() && c.shapes[onus.WorkflowName(w.Name.value)] == nil {

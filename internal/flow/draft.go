@@ -63,6 +63,7 @@ func Parse(files []File, opts ...Option) (*Draft, Faults) {
 			Entitlements: map[EntitlementKey]*Entitlement{},
 			Workflows:    map[onus.WorkflowName]*Workflow{},
 			Separations:  map[string]*Separation{},
+			Campaigns:    map[string]*onus.Terms{},
 			Rotas:        map[string]*rota.Rota{},
 			Rules:        map[string]*Rule{},
 		},
@@ -119,6 +120,7 @@ type compiler struct {
 	entitlements  []*entitlementShape
 	workflows     []*workflowShape
 	separations   []*separationShape
+	campaigns     []*campaignShape
 	rotas         []*rotaShape
 	rules         []*ruleShape
 	envs          map[onus.SourceName]*expr.Env
@@ -132,7 +134,7 @@ func (c *compiler) report(f Fault) { c.faults = append(c.faults, f) }
 func (c *compiler) fault(at place, message, hint string) { c.report(at.fault(message, hint)) }
 
 // kinds are the kinds of document of a definition file.
-var kinds = []string{"Organisation", "Source", "System", "Entitlement", "Rota", "Workflow", "SeparationOfDuty", "Rule"}
+var kinds = []string{"Organisation", "Source", "System", "Entitlement", "Rota", "Workflow", "SeparationOfDuty", "Rule", "Campaign"}
 
 func (c *compiler) decode(doc *document) {
 	d := &decoder{doc: doc, report: c.report, left: maxNodes}
@@ -153,6 +155,8 @@ func (c *compiler) decode(doc *document) {
 		c.separations = append(c.separations, readShape[separationShape](d))
 	case "Rule":
 		c.rules = append(c.rules, readShape[ruleShape](d))
+	case "Campaign":
+		c.campaigns = append(c.campaigns, readShape[campaignShape](d))
 	default:
 		// Whatever it was meant to be, its name is not unknown.
 		for _, k := range kinds {

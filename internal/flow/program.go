@@ -24,6 +24,7 @@ type Program struct {
 	Entitlements map[EntitlementKey]*Entitlement
 	Workflows    map[onus.WorkflowName]*Workflow
 	Separations  map[string]*Separation
+	Campaigns    map[string]*onus.Terms
 	Rotas        map[string]*rota.Rota
 	Rules        map[string]*Rule // standing rules
 }

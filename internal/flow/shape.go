@@ -54,6 +54,7 @@ func Kinds() []KindShape {
 		{"Workflow", shapeOf(reflect.TypeFor[workflowShape](), nil)},
 		{"SeparationOfDuty", shapeOf(reflect.TypeFor[separationShape](), nil)},
 		{"Rule", shapeOf(reflect.TypeFor[ruleShape](), nil)},
+		{"Campaign", shapeOf(reflect.TypeFor[campaignShape](), nil)},
 		{"Test", shapeOf(reflect.TypeFor[testShape](), nil)},
 	}
 }

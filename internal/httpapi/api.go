@@ -118,6 +118,8 @@ func describe(c Config, mux *http.ServeMux) *api {
 	a.requests()
 	a.owners()
 	a.versions()
+	a.campaigns()
+	a.reviews()
 	return a
 }
 

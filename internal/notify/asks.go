@@ -31,6 +31,8 @@ var askers = map[ledger.Type]asker{
 	ledger.ApprovalDenied:   (*Notifier).approvalEnded,
 	ledger.ApprovalExpired:  (*Notifier).approvalEnded,
 	ledger.DutyAsked:        (*Notifier).duty,
+	ledger.ReviewAsked:      (*Notifier).review,
+	ledger.ReviewReminded:   (*Notifier).review,
 }
 
 // ask gives what a matter asks for now, with its round.

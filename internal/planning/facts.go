@@ -33,6 +33,8 @@ type Facts struct {
 	Request *onus.Request    // of an occasion of that kind
 	Exempt  []onus.Exemption // of the subject, from rules of separation of duty
 	Denied  []onus.Wanted    // what people said no to, of an occasion of drift
+
+	Denials []onus.Denial // that reviews made of the subject, and nobody lifted
 }
 
 // A Refusal says why no plan can be made. It becomes an exception.
@@ -80,6 +82,7 @@ func (f *Facts) sorted() Facts {
 	s.Grants = sortedBy(s.Grants, func(a, b onus.Grant) int {
 		return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.Entitlement, b.Entitlement), cmp.Compare(a.Account, b.Account))
 	})
+	s.Denials = sortedBy(s.Denials, func(a, b onus.Denial) int { return cmp.Compare(a.Grant, b.Grant) })
 	cloned := false
 	for i := range s.Grants {
 		if slices.IsSortedFunc(s.Grants[i].Warrants, byStep) {

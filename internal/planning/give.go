@@ -18,7 +18,7 @@ type want struct {
 	entitlement string // empty: the account
 	name        string // of the account
 	attributes  onus.Attributes
-	barred      bool // it ran out, and is not given again
+	barred      bool // it ran out or is denied, and is not given again
 }
 
 // want evaluates an account or grant step.
@@ -140,12 +140,12 @@ func (pl *planner) give(wants []want) *Refusal {
 	return nil
 }
 
-// mark finds out which wants ran out, before anything is drafted: whether a
+// mark finds out which wants ran out, or are denied, before anything is drafted: whether a
 // warrant is kept depends on all of them.
 func (pl *planner) mark(wants []want) {
 	for i := range wants {
 		w := &wants[i]
-		w.barred = pl.barred(pl.wf.Steps[w.step].ID, pl.grant(w.system, w.entitlement, nil))
+		w.barred = pl.barred(pl.wf.Steps[w.step].ID, pl.grant(w.system, w.entitlement, nil)) || Forbidden(&pl.f, w.system, w.entitlement)
 	}
 }
 

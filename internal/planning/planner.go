@@ -187,7 +187,7 @@ func (pl *planner) gone() bool {
 		return false
 	}
 	switch pl.f.Occasion.Kind {
-	case onus.Moved, onus.Changed, onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted:
+	case onus.Moved, onus.Changed, onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted, onus.Reviewed:
 		return true
 	case onus.Joined, onus.Returned, onus.Departed:
 		return false

@@ -32,6 +32,8 @@ func (pl *planner) because(s *flow.Step) string {
 		return pl.f.Request.Person + " asked for it: " + pl.f.Request.Reason
 	case onus.Drifted:
 		return "it repairs what was changed outside Onus"
+	case onus.Reviewed:
+		return "a review denied it"
 	case onus.Reversing:
 		return "it undoes what was done before"
 	default:

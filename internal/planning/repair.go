@@ -55,6 +55,9 @@ func barsAdoption(f *Facts, x onus.Finding, g *onus.Grant) string {
 			return "it was given until " + w.Until.UTC().Format("2006-01-02 15:04 MST") + ", and is not adopted after its end"
 		}
 	}
+	if Forbidden(f, x.System, x.Entitlement) {
+		return "a review denied it, and nobody lifted that"
+	}
 	for _, d := range f.Denied {
 		if d.System == x.System && d.Entitlement == x.Entitlement {
 			return "it was asked for, and denied"
@@ -77,6 +80,8 @@ func barsRestoring(f *Facts, x onus.Finding, g *onus.Grant) string {
 	switch {
 	case f.Identity.State == onus.Left:
 		return "its holder has left"
+	case Forbidden(f, x.System, x.Entitlement):
+		return "a review denied it, and nobody lifted that"
 	case g == nil || !g.Warranted(f.Now):
 		return "no warrant for it is in force any more, and a repair gives back nothing that ran out or was taken away"
 	}

@@ -199,6 +199,9 @@ func (rv *reverser) mayGive(c *onus.PlannedChange, g *grantNow) string {
 	if rv.pl.f.Identity.State == onus.Left {
 		return "their record says that they have left"
 	}
+	if Forbidden(&rv.pl.f, c.Target.System, c.Target.Entitlement) {
+		return "a review denied it, and nobody lifted that"
+	}
 	asked := false
 	for _, w := range g.back() {
 		wf := rv.pl.p.Workflows[w.Workflow]

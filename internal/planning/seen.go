@@ -73,6 +73,9 @@ func (w *witness) digest(f *Facts) onus.Digest {
 			c.text(x.ID)
 		}
 	}
+	for _, d := range f.Denials {
+		c.text("denied", string(d.System), d.Entitlement)
+	}
 	c.text(string(o.Kind), string(o.Source), o.Key)
 	c.attributes(o.Before)
 	c.attributes(o.After)

@@ -109,6 +109,12 @@ func (b *bearings) thing(ctx context.Context, on Ref) (authority.Thing, error) {
 		if rule := b.s.Program.Separations[on.ID]; rule != nil {
 			t.Owners = []string{rule.Owner}
 		}
+	case "campaign":
+		err = b.campaign(ctx, &t)
+	case "line":
+		err = b.line(ctx, &t)
+	case "denial":
+		err = b.denial(ctx, &t)
 	case "workflow":
 		b.workflow(&t, onus.WorkflowName(on.ID))
 	case "system":
@@ -117,7 +123,7 @@ func (b *bearings) thing(ctx context.Context, on Ref) (authority.Thing, error) {
 		b.source(&t, onus.SourceName(on.ID))
 	case "ledger", "onus":
 	default:
-		err = onus.Errorf(onus.Invalid, "approval, exception, run, change, identity, request, reversal, delegation, erasure, error, finding, version, duty, separation, workflow, system, source, ledger or onus", "there is no kind of thing called %q", on.Kind)
+		err = onus.Errorf(onus.Invalid, "approval, exception, run, change, identity, request, reversal, delegation, erasure, error, finding, version, duty, separation, campaign, line, denial, workflow, system, source, ledger or onus", "there is no kind of thing called %q", on.Kind)
 	}
 	clean(&t)
 	return t, err

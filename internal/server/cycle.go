@@ -39,6 +39,9 @@ func (s *Server) Cycle(ctx context.Context) (Report, error) {
 	if err := s.Engine.WatchPath(ctx); err != nil {
 		return rep, err
 	}
+	if err := s.desk().Tend(ctx, roster); err != nil {
+		return rep, err
+	}
 	rep.Planned, err = s.Engine.PlanAll(ctx, roster)
 	return rep, err
 }
@@ -150,6 +153,9 @@ func (s *Server) planTheRest(ctx context.Context, rep *Report) error {
 		more, err := s.lead(ctx, true, s.upToDate(func(ctx context.Context) (rep Report, err error) {
 			roster, err := s.people(ctx)
 			if err != nil {
+				return rep, err
+			}
+			if err := s.desk().Tend(ctx, roster); err != nil {
 				return rep, err
 			}
 			rep.Planned, err = s.Engine.PlanAll(ctx, roster)

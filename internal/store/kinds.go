@@ -364,6 +364,7 @@ var kinds = map[string]interface {
 	Acceptances.Name: Acceptances, Successions.Name: Successions, Absences.Name: Absences,
 	Notices.Name: Notices, Followers.Name: Followers,
 	Delegations.Name: Delegations, Requests.Name: Requests, Exemptions.Name: Exemptions, Findings.Name: Findings, AccessErrors.Name: AccessErrors,
+	Campaigns.Name: Campaigns, Sheets.Name: Sheets, Reviews.Name: Reviews, Plants.Name: Plants, Denials.Name: Denials,
 }
 
 // RecordID is the id of a source's record.
