@@ -26,6 +26,7 @@ const (
 	OwnerMissing     Category = "owner_missing"
 	SeparationBreach Category = "separation"     // somebody holds what a rule keeps apart
 	ProcessDefect    Category = "process_defect" // the exception path has become the production path
+	ReviewOverdue    Category = "review_overdue" // nobody looked in time at what a standing rule did
 )
 
 // The categories of what goes wrong with Onus itself. No workflow routes
@@ -39,7 +40,7 @@ const (
 var Categories = []Category{
 	StaleSource, BadRead, VolumeGuard, InvalidAttribute, DuplicateKey, WeakMatch, AmbiguousMatch,
 	GuardTripped, Unresolvable, MissingApprover, DeniedBySystem, ConflictOnSystem, InvalidOnSystem,
-	SystemUnreached, Unconfirmed, Residual, OwnerMissing, SeparationBreach, ProcessDefect,
+	SystemUnreached, Unconfirmed, Residual, OwnerMissing, SeparationBreach, ProcessDefect, ReviewOverdue,
 }
 
 // ExceptionState is how far an exception has come.

@@ -35,6 +35,7 @@ type Owners struct {
 	Provisioning string `json:"provisioning,omitempty"`
 	Revocation   string `json:"revocation,omitempty"`
 	Exceptions   string `json:"exceptions,omitempty"`
+	Standing     string `json:"standing,omitempty"` // who approved beforehand the standing rule that acted
 }
 
 // A Route says whom an exception goes to and who is next when the clock runs

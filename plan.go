@@ -89,6 +89,7 @@ type PlannedChange struct {
 	Expires     time.Duration `json:"expires,omitempty"`      // 0: while the record warrants it
 	After       []int         `json:"after,omitempty"`        // indices of changes that must be confirmed first
 	EndSessions bool          `json:"end_sessions,omitempty"` // with a revocation: live sessions too
+	Standing    string        `json:"standing,omitempty"`     // the standing rule that it is given by, in place of an approval
 	Independent bool          `json:"independent,omitempty"`  // on_exception: continue — goes on when another change of the run stops
 	WarrantOnly bool          `json:"warrant_only,omitempty"` // only our record moves, the system is not touched; Verb says which way
 

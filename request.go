@@ -26,6 +26,8 @@ type Request struct {
 	Who      IdentityID   `json:"who"`
 	At       time.Time    `json:"at"`
 	Occasion string       `json:"occasion"`
+	Rule     string       `json:"rule,omitempty"`    // of an emergency: the standing rule that it is within
+	Answers  string       `json:"answers,omitempty"` // of an emergency: mail address of who approved that beforehand
 
 	Withdrawn time.Time `json:"withdrawn,omitzero"`
 	WhyNot    string    `json:"why_not,omitempty"` // why it was withdrawn

@@ -92,6 +92,7 @@ type Change struct {
 	Outcome   string        `json:"outcome,omitempty"` // "changed", "no change"
 	Tier      Tier          `json:"tier,omitempty"`
 	Evidence  string        `json:"evidence,omitempty"`
+	Sessions  string        `json:"sessions,omitempty"` // where live ones were to end with it: what became of them
 	Error     string        `json:"error,omitempty"`
 	Approval  string        `json:"approval,omitempty"` // the ID of what let it go, where its plan needs a yes
 	Intended  time.Time     `json:"intended,omitzero"`

@@ -315,6 +315,39 @@ var Types = map[Type]Meaning{
 		Notes: permitted(map[string]string{}),
 	},
 
+	EmergencyBegan: {
+		When: "somebody called an emergency, and a standing rule gives the access at once, until its end; the request that it is too has it as its cause", Actor: "the person who called it", Owner: "who approved the rule beforehand",
+		Object: "emergency", Fields: "inputs, rule",
+		Notes: map[string]string{"for": "the ID of who is to hold it", "until": "its hard end", "waits": "whose yes it waits for all the same, where it does"},
+	},
+	EmergencyOverran: {
+		When: "the end of an emergency is past, and what it gave is not confirmed gone; the rule's owner has an exception", Actor: "engine", Owner: "the rule owner",
+		Object: "emergency", Fields: "cause, rule",
+	},
+	EmergencyEnded: {
+		When: "all that an emergency gave is confirmed gone, or has another reason now; its review is due", Actor: "engine", Owner: "who approved the rule beforehand",
+		Object: "emergency", Fields: "cause, rule",
+		Notes: map[string]string{"due": "by when it must be reviewed", "sessions": "what became of live sessions"},
+	},
+	EmergencyReviewed: {
+		When: "a person who had no part in an emergency looked at it", Actor: "the reviewer", Owner: "the reviewer",
+		Object: "emergency", Fields: "cause, rule",
+		Notes: map[string]string{"warranted": "whether the reviewer found that it was an emergency"},
+	},
+
+	RuleStands: {
+		When: "a standing rule that did not act, or was about to end, was approved anew", Actor: "engine", Owner: "the rule owner",
+		Object: "rule", Notes: map[string]string{"until": "the end of its approval"},
+	},
+	RuleEnding: {
+		When: "a standing rule will soon act no more: its approval ends", Actor: "engine", Owner: "the rule owner",
+		Object: "rule", Notes: map[string]string{"until": "the end of its approval"},
+	},
+	RuleLapsed: {
+		When: "a standing rule does not act: its approval is over, or nobody answers for it", Actor: "engine", Owner: "the rule owner",
+		Object: "rule", Notes: map[string]string{"until": "the end of its approval"},
+	},
+
 	SeparationExempted: {
 		When: "the owner of a rule of separation of duty let one identity hold, for a time, what the rule keeps apart", Actor: "the person who decided", Owner: "the person who decided",
 		Object: "exemption", Fields: "cause, rule", Notes: permitted(map[string]string{"for": "the ID of who holds it", "until": "when it ends"}),

@@ -92,6 +92,15 @@ const (
 	RequestMade      Type = "request.made"
 	RequestWithdrawn Type = "request.withdrawn"
 
+	EmergencyBegan    Type = "emergency.began"
+	EmergencyOverran  Type = "emergency.overran"
+	EmergencyEnded    Type = "emergency.ended"
+	EmergencyReviewed Type = "emergency.reviewed"
+
+	RuleStands Type = "rule.stands"
+	RuleEnding Type = "rule.ending"
+	RuleLapsed Type = "rule.lapsed"
+
 	SeparationExempted Type = "separation.exempted"
 
 	ReversalOrdered Type = "reversal.ordered"

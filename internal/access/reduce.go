@@ -73,6 +73,12 @@ var reducers = map[string]reducer{
 		}
 		return v
 	}),
+	store.Emergencies.Name: to(store.Emergencies, func(v onus.Emergency) onus.Emergency {
+		if v.Reason, v.Finding = gone, ""; v.Who == v.For {
+			v.Person = ""
+		}
+		return v
+	}),
 	store.Exemptions.Name: to(store.Exemptions, func(v onus.Exemption) onus.Exemption {
 		v.Reason = gone
 		return v

@@ -83,6 +83,12 @@ func Says(ev ledger.Event, body []byte) string {
 			}
 			return fmt.Sprintf("%s asked for %s for %s until %s, because %s (%s)", v.Person, strings.Join(wants, ", "), v.For, day(v.Until), v.Reason, v.State)
 		})
+	case store.Emergencies.Name:
+		return in(body, emergency)
+	case store.RuleStandings.Name:
+		return in(body, func(v onus.RuleStanding) string {
+			return strings.TrimSuffix(fmt.Sprintf("standing rule %s, which %s keeps and %s approved beforehand until %s, %s: %s", v.Rule, v.Owner, v.By, day(v.Until), v.State, v.Why), ": ")
+		})
 	case store.Exemptions.Name:
 		return in(body, func(v onus.Exemption) string {
 			return fmt.Sprintf("%s exempted %s from rule %s until %s, because %s", v.Person, v.Identity, v.Rule, day(v.Until), v.Reason)
@@ -210,6 +216,19 @@ func finding(v onus.Finding) string {
 	says := fmt.Sprintf("finding %s: %s on %s %s, and is %s", v.ID, what, v.System, v.Kind, v.State)
 	if v.Person != "" {
 		says += fmt.Sprintf("; %s chose to %s, because %s", v.Person, v.Repair, v.Reason)
+	}
+	return says
+}
+
+func emergency(v onus.Emergency) string {
+	wants := make([]string, len(v.Wants))
+	for i, w := range v.Wants {
+		wants[i] = fmt.Sprintf("%s on %s", w.Entitlement, w.System)
+	}
+	says := fmt.Sprintf("%s called an emergency of %s for %s until %s, by standing rule %s, which %s approved beforehand, because %s (%s)",
+		v.Person, strings.Join(wants, ", "), v.For, day(v.Until), v.Rule, v.Answers, v.Reason, v.State)
+	if v.Reviewer != "" {
+		says += fmt.Sprintf("; %s reviewed it: %s", v.Reviewer, v.Finding)
 	}
 	return says
 }

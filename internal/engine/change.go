@@ -204,13 +204,13 @@ func (e *Engine) carryOut(ctx context.Context, l *live, i int, c onus.Change, fo
 			out, _, err := e.troubled(ctx, l, i, c, err, "make the change", found)
 			return out, err
 		}
-		done, err := e.apply(ctx, conn, c, want)
+		done, sessions, err := e.apply(ctx, conn, c, want)
 		if err != nil {
 			l.fresh = -1 // whatever follows looks first
 			out, _, err := e.troubled(ctx, l, i, c, err, "make the change", found)
 			return out, err
 		}
-		c.State, c.Applied, c.Outcome = onus.ChangeApplied, e.Now().UTC(), string(done.Outcome)
+		c.State, c.Applied, c.Outcome, c.Sessions = onus.ChangeApplied, e.Now().UTC(), string(done.Outcome), sessions
 		if done.Ref != "" {
 			c.Planned.Target.Account, want.Target.Account = done.Ref, done.Ref
 		}
@@ -243,16 +243,21 @@ func endsSessions(conn connector.Connector, c onus.Change) bool {
 // apply makes one desired state true, live sessions included where the plan
 // says so and the connector can. What was looked for just before needs no
 // turn of its own.
-func (e *Engine) apply(ctx context.Context, conn connector.Connector, c onus.Change, want connector.Desired) (done connector.Result, err error) {
+func (e *Engine) apply(ctx context.Context, conn connector.Connector, c onus.Change, want connector.Desired) (done connector.Result, sessions string, err error) {
 	end := func(ctx context.Context) error {
-		ender, can := conn.(connector.SessionEnder)
-		if !can || !c.Planned.EndSessions || want.Target.Account == "" {
+		if !c.Planned.EndSessions || want.Target.Account == "" {
 			return nil
 		}
-		_, err := ender.EndSessions(ctx, want.Target.Account)
+		ender, can := conn.(connector.SessionEnder)
+		if !can {
+			sessions = "the connector cannot end live sessions: they last as long as the system lets them"
+			return nil
+		}
+		n, err := ender.EndSessions(ctx, want.Target.Account)
 		if err != nil && connector.KindOf(err) == connector.NotFound {
 			return nil
 		}
+		sessions = fmt.Sprintf("%d ended", n)
 		return err
 	}
 	// A deleted account's sessions can be ended only before. Else they are
@@ -270,7 +275,7 @@ func (e *Engine) apply(ctx context.Context, conn connector.Connector, c onus.Cha
 		}
 		return end(ctx)
 	})
-	return done, err
+	return done, sessions, err
 }
 
 func (e *Engine) verify(ctx context.Context, l *live, conn connector.Connector, want *connector.Desired) (v connector.Verdict, err error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow"
@@ -49,6 +50,12 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 		return nil, err
 	}
 	if err := e.watchSeparation(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.tendRules(ctx, roster); err != nil {
+		return nil, err
+	}
+	if err := e.tendEmergencies(ctx); err != nil {
 		return nil, err
 	}
 	work, err := e.survey(ctx, roster, e.versions)
@@ -135,13 +142,14 @@ type workload struct {
 	// Plans that end what had its time. They only take: no owner and no guard
 	// on what is given keeps them (rule 9).
 	expiries pile
+	urgent   pile                 // what standing rules give at once, within bounds of their own
 	unowned  []ownership.Standing // duties that nobody stands for
 	lacking  []string             // the same in words
 }
 
 // piles are the batches of a workload, of those that there are.
 func (w *workload) piles() []*pile {
-	return slices.DeleteFunc([]*pile{&w.plans, &w.expiries}, func(p *pile) bool { return p.len() == 0 })
+	return slices.DeleteFunc([]*pile{&w.urgent, &w.plans, &w.expiries}, func(p *pile) bool { return p.len() == 0 })
 }
 
 type refusedAt struct {
@@ -164,6 +172,14 @@ func (w *workload) simulation() Simulation {
 
 // survey plans everything that waits, in one snapshot.
 func (e *Engine) survey(ctx context.Context, roster Roster, at func(context.Context, store.Reader) (map[onus.WorkflowName]int, error)) (survey, error) {
+	return e.surveyOf(ctx, roster, at, slices.Sorted(maps.Keys(e.Program.Workflows)), e.planAll)
+}
+
+// surveyOf plans something for some workflows, in one snapshot.
+func (e *Engine) surveyOf(
+	ctx context.Context, roster Roster, at func(context.Context, store.Reader) (map[onus.WorkflowName]int, error),
+	names []onus.WorkflowName, plan func(context.Context, store.Reader, *survey) error,
+) (survey, error) {
 	var out survey
 	err := e.Store.View(ctx, func(r store.Reader) error {
 		out = survey{taken: map[onus.IdentityID]bool{}}
@@ -182,31 +198,14 @@ func (e *Engine) survey(ctx context.Context, roster Roster, at func(context.Cont
 			return err
 		}
 		out.seen = look{size: head.Size, at: out.charge.At}
-		loads := map[onus.WorkflowName]*workload{}
-		for _, name := range slices.Sorted(maps.Keys(e.Program.Workflows)) {
-			w := &workload{wf: out.charge.program.Workflows[name], version: versions[name], plans: pile{seen: out.seen}, expiries: pile{seen: out.seen}, unowned: out.charge.unanswered(e.Program, e.Program.Workflows[name])}
+		for _, name := range names {
+			w := &workload{wf: out.charge.program.Workflows[name], version: versions[name], plans: pile{seen: out.seen}, expiries: pile{seen: out.seen}, urgent: pile{seen: out.seen}, unowned: out.charge.unanswered(e.Program, e.Program.Workflows[name])}
 			for _, st := range w.unowned {
 				w.lacking = append(w.lacking, duty(st))
 			}
-			loads[name] = w
 			out.batches = append(out.batches, w)
 		}
-		n := 0
-		// What stopped is tried again: a manager who was missing may be there.
-		for _, state := range []onus.OccasionState{onus.Waiting, onus.Stopped} {
-			for row, err := range r.Find(ctx, store.Is(store.Occasions.Name, "state", string(state))) {
-				if err != nil {
-					return err
-				}
-				if err := e.planOccasion(ctx, r, row, &out); err != nil {
-					return err
-				}
-				if n++; n%1000 == 0 {
-					e.Progress("planned %d occasions", n)
-				}
-			}
-		}
-		if err := e.planExpiries(ctx, r, out.charge, loads); err != nil {
+		if err := plan(ctx, r, &out); err != nil {
 			return err
 		}
 		out.lacking = out.charge.lacking(out.batches)
@@ -214,6 +213,30 @@ func (e *Engine) survey(ctx context.Context, roster Roster, at func(context.Cont
 		return nil
 	})
 	return out, err
+}
+
+// planAll plans every occasion that waits, and the end of what had its time.
+func (e *Engine) planAll(ctx context.Context, r store.Reader, out *survey) error {
+	loads := map[onus.WorkflowName]*workload{}
+	for _, w := range out.batches {
+		loads[w.wf.Name] = w
+	}
+	n := 0
+	// What stopped is tried again: a manager who was missing may be there.
+	for _, state := range []onus.OccasionState{onus.Waiting, onus.Stopped} {
+		for row, err := range r.Find(ctx, store.Is(store.Occasions.Name, "state", string(state))) {
+			if err != nil {
+				return err
+			}
+			if err := e.planOccasion(ctx, r, row, out); err != nil {
+				return err
+			}
+			if n++; n%1000 == 0 {
+				e.Progress("planned %d occasions", n)
+			}
+		}
+	}
+	return e.planExpiries(ctx, r, out.charge, loads)
 }
 
 // planOccasion puts one occasion to every workflow of its source.
@@ -226,7 +249,8 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 	if now.Before(o.Due) {
 		return nil
 	}
-	if o.Kind != onus.Departed && out.underWay {
+	emergency := strings.HasPrefix(o.ID, emergencies)
+	if o.Kind != onus.Departed && out.underWay && !emergency {
 		// What their runs are about to change is no ground to plan on. Leaving
 		// waits for nothing: what runs give to somebody who left stops by itself.
 		if going, err := goesOn(ctx, r, o.Identity); err != nil || going {
@@ -299,7 +323,11 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 				continue
 			}
 		}
-		t.by.plans.add(p)
+		if emergency {
+			t.by.urgent.add(p)
+		} else {
+			t.by.plans.add(p)
+		}
 		out.taken[o.Identity] = true
 	}
 	if o.State == onus.Waiting && len(takes) == 0 && !held && (wanted || !mayBeWantedLater(o, f.Identity)) {

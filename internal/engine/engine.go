@@ -36,6 +36,10 @@ type Config struct {
 	Origin     string     // names the ledger in what people sign
 	Signatures Signatures // nil: nobody signs
 
+	// Roster gives who is there now, for wake-ups that plan; nil: what they
+	// would plan is left to the next cycle.
+	Roster func(ctx context.Context) (Roster, error)
+
 	// Witnessed returns when the ledger, with the intents that were committed,
 	// is witnessed as its policy asks; until then no system is touched. Nil:
 	// no witness is needed.

@@ -86,6 +86,11 @@ func gather(ctx context.Context, r store.Reader, people onus.SourceName, o onus.
 			return f, err
 		}
 		f.Request = &req
+		if req.Rule != "" {
+			if f.Denied, err = denied(ctx, r, o.Identity); err != nil {
+				return f, err
+			}
+		}
 	}
 	f.AccountNamed = func(system onus.SystemName, name string) (onus.Account, bool) {
 		found, err := store.Accounts.Find(ctx, r, "name", string(system)+"/"+name)

@@ -15,6 +15,9 @@ func (e *Engine) Handle(ctx context.Context, s Segment) error {
 	if s.Approval != "" {
 		return e.lapseOf(ctx, s.Approval)
 	}
+	if s.Emergency != "" {
+		return e.wakeEmergency(ctx, s.Emergency)
+	}
 	return e.AdvanceAll(ctx, s.Runs)
 }
 

@@ -33,6 +33,10 @@ var askers = map[ledger.Type]asker{
 	ledger.DutyAsked:        (*Notifier).duty,
 	ledger.ReviewAsked:      (*Notifier).review,
 	ledger.ReviewReminded:   (*Notifier).review,
+	ledger.EmergencyBegan:   (*Notifier).emergencyBegan,
+	ledger.EmergencyEnded:   (*Notifier).emergencyEnded,
+	ledger.RuleEnding:       (*Notifier).rule,
+	ledger.RuleLapsed:       (*Notifier).rule,
 }
 
 // ask gives what a matter asks for now, with its round.

@@ -1,6 +1,7 @@
 package planning
 
 import (
+	"slices"
 	"time"
 
 	"github.com/onus-id/onus"
@@ -37,11 +38,18 @@ func Expire(p *flow.Program, wf *flow.Workflow, version int, f Facts) onus.Plan 
 		}
 		says := "the time it was given for ended at " + until.UTC().Format(time.RFC3339)
 		pl.end(g, pl.stepOf(ends[0]), ends, keeper, says)
-		if c := &pl.drafts[len(pl.drafts)-1].change; !c.WarrantOnly && c.Sensitivity != onus.Low {
-			c.EndSessions = true
-		}
+		pl.endSessions(ends)
 	}
 	return pl.seal(version)
+}
+
+// endSessions lets the change that was drafted last end live sessions, where
+// what it ends was of more than low weight, or an emergency's.
+func (pl *planner) endSessions(ends []onus.WarrantRef) {
+	emergency := slices.ContainsFunc(ends, func(w onus.WarrantRef) bool { return onus.IsEmergency(w.Step) })
+	if c := &pl.drafts[len(pl.drafts)-1].change; !c.WarrantOnly && (emergency || c.Sensitivity != onus.Low) {
+		c.EndSessions = true
+	}
 }
 
 // givenAnew says whether the same step has a later warrant in force: ending

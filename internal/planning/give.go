@@ -277,7 +277,7 @@ func (pl *planner) giving(s *flow.Step, verb onus.Verb, target onus.Target, m me
 	if verb == onus.EnsurePresent {
 		c.Expires, c.Until, c.Ends = s.Expires, m.until, m.ends
 		if pl.wf.Requests {
-			c.Until = pl.f.Request.Until
+			c.Until, c.Standing = pl.f.Request.Until, pl.standing()
 		}
 	}
 	return c

@@ -104,6 +104,9 @@ func newPlanner(p *flow.Program, wf *flow.Workflow, f Facts) *planner {
 	if s := p.Sources[source]; s != nil {
 		pl.owners.Data = s.Owner
 	}
+	if pl.standing() != "" {
+		pl.owners.Standing = f.Request.Answers
+	}
 	return pl
 }
 

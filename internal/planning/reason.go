@@ -1,6 +1,7 @@
 package planning
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,9 @@ func (pl *planner) because(s *flow.Step) string {
 	case onus.DateArrived:
 		return "a date of their record arrived"
 	case onus.Requested:
+		if rule := pl.standing(); rule != "" {
+			return fmt.Sprintf("%s called an emergency, and standing rule %s gives it, as %s approved beforehand: %s", pl.f.Request.Person, rule, pl.f.Request.Answers, pl.f.Request.Reason)
+		}
 		return pl.f.Request.Person + " asked for it: " + pl.f.Request.Reason
 	case onus.Drifted:
 		return "it repairs what was changed outside Onus"

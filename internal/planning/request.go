@@ -32,7 +32,7 @@ func (pl *planner) onRequest(version int) (onus.Plan, *Refusal) {
 	pl.wf = &wf
 	wants := make([]want, 0, len(req.Wants))
 	for _, w := range req.Wants {
-		step, r := pl.requestStep(req.ID, w)
+		step, r := pl.requestStep(req, w)
 		if r != nil {
 			return onus.Plan{}, r
 		}
@@ -46,7 +46,11 @@ func (pl *planner) onRequest(version int) (onus.Plan, *Refusal) {
 }
 
 // requestStep is the step that gives one thing that was asked for.
-func (pl *planner) requestStep(id string, w onus.Wanted) (flow.Step, *Refusal) {
+func (pl *planner) requestStep(req *onus.Request, w onus.Wanted) (flow.Step, *Refusal) {
+	if req.Rule != "" {
+		return pl.emergencyStep(req, w)
+	}
+	id := req.ID
 	e := pl.p.Entitlements[flow.EntitlementKey{System: w.System, Name: w.Entitlement}]
 	if e == nil || e.Request == nil {
 		return flow.Step{}, &Refusal{
@@ -70,6 +74,7 @@ func (pl *planner) unrequest(req *onus.Request) {
 			if w.Workflow == of.Workflow && w.Step == of.Step && w.Ended.IsZero() {
 				ends := []onus.WarrantRef{of}
 				pl.end(g, nil, ends, pl.keeper(g, ends), "the request was withdrawn: "+req.WhyNot)
+				pl.endSessions(ends)
 				break
 			}
 		}

@@ -202,6 +202,9 @@ func (rv *reverser) mayGive(c *onus.PlannedChange, g *grantNow) string {
 	if Forbidden(&rv.pl.f, c.Target.System, c.Target.Entitlement) {
 		return "a review denied it, and nobody lifted that"
 	}
+	if slices.ContainsFunc(g.back(), func(w onus.Warrant) bool { return onus.IsEmergency(w.Step) }) {
+		return "it was given in an emergency, which nothing prolongs: whoever needs it calls another"
+	}
 	asked := false
 	for _, w := range g.back() {
 		wf := rv.pl.p.Workflows[w.Workflow]
@@ -238,7 +241,7 @@ func (rv *reverser) mayGive(c *onus.PlannedChange, g *grantNow) string {
 // gave finds the step of today that gives what a warrant is for.
 func (pl *planner) gave(w onus.Warrant, t onus.Target) (flow.Step, bool) {
 	if pl.wf.Requests {
-		step, r := pl.requestStep(w.Step, onus.Wanted{System: t.System, Entitlement: t.Entitlement})
+		step, r := pl.requestStep(&onus.Request{ID: w.Step}, onus.Wanted{System: t.System, Entitlement: t.Entitlement})
 		return step, r == nil
 	}
 	i := slices.IndexFunc(pl.wf.Steps, func(s flow.Step) bool { return s.ID == w.Step })

@@ -208,6 +208,7 @@ func (s *Server) use(p *flow.Program) error {
 	s.Engine, err = engine.New(engine.Config{
 		Store: s.store, Program: s.Program, Systems: s.conns, Feeds: s.feeds, Queue: queue, Limit: s.limiter(), Origin: originOf(s.Verifier), Signatures: authn.Keys{}, Witnessed: s.witnessed,
 		Log: s.Log, Now: s.Now, Retry: s.Retry, Progress: s.Progress,
+		Roster: func(ctx context.Context) (engine.Roster, error) { return s.people(ctx) },
 	})
 	return errors.Join(err, closeAll(was))
 }

@@ -326,6 +326,20 @@ var (
 		},
 		Subject: func(v onus.Request) string { return string(v.For) },
 	}
+	Emergencies = Kind[onus.Emergency]{
+		Name: "emergency", ID: func(v onus.Emergency) string { return v.ID },
+		Keys: func(v onus.Emergency) []Key {
+			keys := []Key{{"identity", string(v.For)}, {"rule", v.Rule + "/" + Stamp(v.At)}, {"at", Stamp(v.At)}}
+			if v.State != onus.EmergencyReviewed {
+				keys = append(keys, Key{"state", string(v.State)})
+			}
+			return keys
+		},
+		Subject: func(v onus.Emergency) string { return string(v.For) },
+	}
+	RuleStandings = Kind[onus.RuleStanding]{
+		Name: "rule", ID: func(v onus.RuleStanding) string { return v.Rule },
+	}
 	Exemptions = Kind[onus.Exemption]{
 		Name: "exemption", ID: func(v onus.Exemption) string { return v.ID },
 		Keys:    func(v onus.Exemption) []Key { return []Key{{"identity", string(v.Identity)}, {"rule", v.Rule}} },
@@ -365,6 +379,7 @@ var kinds = map[string]interface {
 	Notices.Name: Notices, Followers.Name: Followers,
 	Delegations.Name: Delegations, Requests.Name: Requests, Exemptions.Name: Exemptions, Findings.Name: Findings, AccessErrors.Name: AccessErrors,
 	Campaigns.Name: Campaigns, Sheets.Name: Sheets, Reviews.Name: Reviews, Plants.Name: Plants, Denials.Name: Denials,
+	Emergencies.Name: Emergencies, RuleStandings.Name: RuleStandings,
 }
 
 // RecordID is the id of a source's record.
