@@ -251,7 +251,7 @@ func (e *Engine) beginEmergency(ctx context.Context, tx store.Tx, roster Roster,
 	case foreseen.Refusal != nil:
 		return onus.Errorf(onus.Conflict, foreseen.Refusal.Hint, "%s", foreseen.Refusal.Message)
 	case len(foreseen.Plan.Changes) == 0:
-		return onus.Errorf(onus.Conflict, "onus explain shows why they have it", "%s has it already: there is nothing to give", called(who))
+		return onus.Errorf(onus.Conflict, "onus explain shows why they have it", "%s has it already, or a review denied it and nobody lifted that: there is nothing to give", called(who))
 	}
 	for _, b := range foreseen.Stages {
 		x.Waits = append(x.Waits, b.Of...)

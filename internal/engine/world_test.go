@@ -129,7 +129,7 @@ func (w *world) engine(st store.Store) {
 	w.eng, err = engine.New(engine.Config{
 		Store: st, Program: w.program, Systems: conns, Queue: w, Limit: w.limit, Now: w.now, Sleep: w.sleep,
 		Roster: func(context.Context) (engine.Roster, error) { return w.roster, nil },
-		Retry: engine.Retry{Attempts: 4, First: time.Second, Longest: time.Minute, Inline: 5 * time.Second},
+		Retry:  engine.Retry{Attempts: 4, First: time.Second, Longest: time.Minute, Inline: 5 * time.Second},
 	})
 	w.must(err)
 }
