@@ -19,6 +19,13 @@ import (
 // Personal says which attributes of each source its schema calls personal.
 type Personal map[onus.SourceName][]string
 
+// A Decider is the person who asks for an erasure, or decides over one.
+type Decider struct {
+	onus.Identity
+
+	Policy string // the one that lets them; it goes into the event
+}
+
 // Operator gives the active person that a mail address is of; nobody else
 // decides over an erasure.
 func Operator(ctx context.Context, r store.Reader, by onus.Actor, mail string) (onus.Identity, error) {
@@ -38,7 +45,7 @@ func Operator(ctx context.Context, r store.Reader, by onus.Actor, mail string) (
 }
 
 // Request records that somebody wants a subject's data forgotten.
-func Request(ctx context.Context, tx store.Tx, by onus.Identity, subject onus.IdentityID, reason string, personal Personal) (store.Erasure, error) {
+func Request(ctx context.Context, tx store.Tx, by Decider, subject onus.IdentityID, reason string, personal Personal) (store.Erasure, error) {
 	if strings.TrimSpace(reason) == "" {
 		return store.Erasure{}, onus.Errorf(onus.Invalid, "give one with --reason", "an erasure needs a reason")
 	}
@@ -75,7 +82,7 @@ func Request(ctx context.Context, tx store.Tx, by onus.Identity, subject onus.Id
 }
 
 // Refuse ends a request; nothing is erased. Who asked may take it back.
-func Refuse(ctx context.Context, tx store.Tx, by onus.Identity, id, why string) (store.Erasure, error) {
+func Refuse(ctx context.Context, tx store.Tx, by Decider, id, why string) (store.Erasure, error) {
 	e, row, err := waiting(ctx, tx, id)
 	if err != nil {
 		return e, err
@@ -88,7 +95,7 @@ func Refuse(ctx context.Context, tx store.Tx, by onus.Identity, id, why string) 
 // Approve carries an erasure out: the subject's values go from every ledger
 // entry, and every object of theirs is reduced to its IDs, in one transaction
 // with the events that say so.
-func Approve(ctx context.Context, tx store.Tx, by onus.Identity, id string) (store.Erasure, error) {
+func Approve(ctx context.Context, tx store.Tx, by Decider, id string) (store.Erasure, error) {
 	e, row, err := waiting(ctx, tx, id)
 	if err != nil {
 		return e, err
@@ -136,11 +143,15 @@ func waiting(ctx context.Context, r store.Reader, id string) (store.Erasure, sto
 	return e, row, err
 }
 
-func event(typ ledger.Type, by onus.Identity, subject onus.IdentityID, cause string) ledger.Event {
-	return ledger.Event{
+func event(typ ledger.Type, by Decider, subject onus.IdentityID, cause string) ledger.Event {
+	ev := ledger.Event{
 		Type: typ, Actor: "person:" + string(by.ID), Owner: string(by.ID), Cause: cause,
 		Notes: map[string]string{"subject": string(subject)},
 	}
+	if by.Policy != "" && typ != ledger.ObjectErased {
+		ev.Notes["policy"] = by.Policy
+	}
+	return ev
 }
 
 // mayGo says why a subject's data must not be forgotten yet, if so: they

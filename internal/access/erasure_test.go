@@ -142,7 +142,7 @@ func TestNobodyErasesAlone(t *testing.T) {
 		_, err = w.approve(priya, "ers_nosuch")
 		wantRefused(t, err, onus.NotFound, "there is no erasure ers_nosuch")
 		w.update(func(ctx context.Context, tx store.Tx) error {
-			_, err := access.Refuse(ctx, tx, onus.Identity{ID: mara}, asked.ID, "a mistake")
+			_, err := access.Refuse(ctx, tx, access.Decider{Identity: onus.Identity{ID: mara}}, asked.ID, "a mistake")
 			return err
 		})
 		_, err = w.approve(priya, asked.ID)

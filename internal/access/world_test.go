@@ -213,7 +213,7 @@ func (w *world) leave() {
 
 func (w *world) request(by onus.IdentityID, reason string) (e store.Erasure, err error) {
 	err = w.try(func(ctx context.Context, tx store.Tx) (err error) {
-		e, err = access.Request(ctx, tx, onus.Identity{ID: by}, subject, reason, personal)
+		e, err = access.Request(ctx, tx, access.Decider{Identity: onus.Identity{ID: by}}, subject, reason, personal)
 		return err
 	})
 	return e, err
@@ -221,7 +221,7 @@ func (w *world) request(by onus.IdentityID, reason string) (e store.Erasure, err
 
 func (w *world) approve(by onus.IdentityID, id string) (e store.Erasure, err error) {
 	err = w.try(func(ctx context.Context, tx store.Tx) (err error) {
-		e, err = access.Approve(ctx, tx, onus.Identity{ID: by}, id)
+		e, err = access.Approve(ctx, tx, access.Decider{Identity: onus.Identity{ID: by}}, id)
 		return err
 	})
 	return e, err

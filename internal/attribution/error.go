@@ -17,6 +17,19 @@ import (
 type Speaker struct {
 	By     onus.Actor
 	Person string // mail address; empty: nobody whom the organisation knows
+	Policy string // the one that lets them; it goes into the event
+}
+
+// noted adds the policy to the notes of what somebody says.
+func (s Speaker) noted(notes map[string]string) map[string]string {
+	if s.Policy == "" {
+		return notes
+	}
+	if notes == nil {
+		notes = map[string]string{}
+	}
+	notes["policy"] = s.Policy
+	return notes
 }
 
 // known gives the active person who speaks.
@@ -64,7 +77,7 @@ func Report(ctx context.Context, tx store.Tx, s Speaker, e onus.AccessError, ver
 		e.Times, e.Answers, e.Action = was.Times+1, was.Answers, was.Action
 		notes["times"] = strconv.Itoa(e.Times)
 	}
-	reported, err := store.AccessErrors.Put(ctx, tx, ledger.Event{Type: ledger.ErrorReported, Actor: string(s.By), Owner: string(who.ID), Notes: notes}, e)
+	reported, err := store.AccessErrors.Put(ctx, tx, ledger.Event{Type: ledger.ErrorReported, Actor: string(s.By), Owner: string(who.ID), Notes: s.noted(notes)}, e)
 	if err != nil {
 		return e, err
 	}
@@ -130,7 +143,7 @@ func Reply(ctx context.Context, tx store.Tx, o ErrorReply, verdict *onus.Verdict
 		return e, onus.Errorf(onus.Invalid, "give one with --reason", "to %s a verdict needs a reason", o.Act)
 	}
 	e.Answers = append(slices.Clone(e.Answers), onus.ErrorAnswer{Act: o.Act, Person: o.Person, Who: who.ID, By: o.By, Reason: o.Reason, At: tx.Now()})
-	ev, err := store.AccessErrors.Put(ctx, tx, ledger.Event{Type: typ, Actor: string(o.By), Owner: string(who.ID), Cause: row.Event}, e)
+	ev, err := store.AccessErrors.Put(ctx, tx, ledger.Event{Type: typ, Actor: string(o.By), Owner: string(who.ID), Cause: row.Event, Notes: o.noted(nil)}, e)
 	if err != nil || verdict == nil {
 		return e, err
 	}
@@ -201,7 +214,7 @@ func CloseError(ctx context.Context, tx store.Tx, s Speaker, id string, action o
 	action.By = s.Person
 	e.State, e.Closed, e.Action = onus.ErrorClosed, tx.Now(), &action
 	_, err = store.AccessErrors.Put(ctx, tx, ledger.Event{
-		Type: ledger.ErrorClosed, Actor: string(s.By), Owner: string(who.ID), Cause: row.Event, Notes: map[string]string{"due": action.Due},
+		Type: ledger.ErrorClosed, Actor: string(s.By), Owner: string(who.ID), Cause: row.Event, Notes: s.noted(map[string]string{"due": action.Due}),
 	}, e)
 	return e, err
 }

@@ -10,37 +10,44 @@ type Action string
 
 // The actions.
 const (
-	Look        Action = "look"    // see it, and all that led to it
-	Request     Action = "request" // ask for access
-	Withdraw    Action = "withdraw"
-	Approve     Action = "approve" // say yes to a plan's changes
-	Deny        Action = "deny"
-	Acknowledge Action = "acknowledge"
-	Take        Action = "take" // an exception, over from somebody else
-	HandOver    Action = "hand"
-	Snooze      Action = "snooze"
-	Retry       Action = "retry"
-	Amend       Action = "amend"
-	Refuse      Action = "refuse" // what an exception is about
-	Override    Action = "override"
-	Reverse     Action = "reverse"
-	Repair      Action = "repair"  // what was changed outside Onus
-	Certify     Action = "certify" // open, close and look after a campaign of recertification
-	Review      Action = "review"  // decide a line of one
-	Lift        Action = "lift"    // what a review denied
-	Pause       Action = "pause"
-	Recall      Action = "recall"
-	Propose     Action = "propose" // a version of the definitions
-	Publish     Action = "publish" // say yes to a proposed version
-	Reject      Action = "reject"  // say no to it
-	Accept      Action = "accept"  // a duty
-	Decline     Action = "decline"
-	Away        Action = "away"        // leave of absence
-	AskErasure  Action = "ask-erasure" // that what is kept about somebody be erased
-	Erase       Action = "erase"       // say yes to that
-	Administer  Action = "administer"
-	Keep        Action = "keep" // one's own sign-ins and tokens
-	Report      Action = "report"
+	Look          Action = "look"    // see it, and all that led to it
+	Request       Action = "request" // ask for access
+	Withdraw      Action = "withdraw"
+	Approve       Action = "approve" // say yes to a plan's changes
+	Deny          Action = "deny"
+	Acknowledge   Action = "acknowledge"
+	Take          Action = "take" // an exception, over from somebody else
+	HandOver      Action = "hand"
+	Snooze        Action = "snooze"
+	Retry         Action = "retry"
+	Amend         Action = "amend"
+	Refuse        Action = "refuse" // what an exception is about
+	Override      Action = "override"
+	Reverse       Action = "reverse"
+	Repair        Action = "repair"  // what was changed outside Onus
+	Certify       Action = "certify" // open, close and look after a campaign of recertification
+	Review        Action = "review"  // decide a line of one
+	Lift          Action = "lift"    // what a review denied
+	Pause         Action = "pause"
+	Recall        Action = "recall"
+	Propose       Action = "propose" // a version of the definitions
+	Publish       Action = "publish" // say yes to a proposed version
+	Reject        Action = "reject"  // say no to it
+	Accept        Action = "accept"  // a duty
+	Decline       Action = "decline"
+	Away          Action = "away"           // leave of absence
+	AskErasure    Action = "ask-erasure"    // that what is kept about somebody be erased
+	Erase         Action = "erase"          // say yes to that
+	RefuseErasure Action = "refuse-erasure" // say no to it, or take it back
+	Administer    Action = "administer"
+	Keep          Action = "keep"       // one's own sign-ins and tokens
+	Report        Action = "report"     // an access error
+	Reply         Action = "reply"      // to a verdict
+	Close         Action = "close"      // an access error
+	Delegate      Action = "delegate"   // let another answer in one's place
+	Undelegate    Action = "undelegate" // end that
+	Exempt        Action = "exempt"     // let somebody hold what a rule keeps apart
+	Practise      Action = "practise"   // a route for exceptions
 )
 
 // groupOf says which group of the policy an action is in. Every permit is for
@@ -53,15 +60,16 @@ var groupOf = map[Action]string{
 	Certify: "certifying", Review: "reviewing", Lift: "lifting",
 	Propose: "proposing", Publish: "publishing", Reject: "publishing",
 	Accept: "serving", Decline: "serving", Away: "keeping",
-	AskErasure: "erasing", Erase: "erasing", Administer: "administering", Keep: "keeping", Report: "reporting",
+	AskErasure: "erasing", Erase: "erasing", RefuseErasure: "refusing", Administer: "administering", Keep: "keeping", Report: "reporting",
+	Reply: "replying", Close: "closing", Delegate: "delegating", Undelegate: "delegating", Exempt: "exempting", Practise: "practising",
 }
 
 // Two groups of groups: what decides about access, and what changes anything.
 var (
-	deciding = []string{"judging", "handling", "overriding", "undoing", "publishing", "certifying", "reviewing", "lifting"}
+	deciding = []string{"judging", "handling", "overriding", "undoing", "publishing", "certifying", "reviewing", "lifting", "exempting", "closing"}
 	changing = []string{
 		"requesting", "withdrawing", "judging", "handling", "overriding", "undoing", "proposing", "publishing", "certifying", "reviewing", "lifting",
-		"serving", "erasing", "administering", "reporting",
+		"serving", "erasing", "refusing", "administering", "reporting", "replying", "closing", "delegating", "exempting", "practising",
 	}
 )
 

@@ -173,7 +173,7 @@ func (d *asked) answer(ctx context.Context, b planning.Ballot, v Vote) (string, 
 	}
 	switch d.a.State {
 	case onus.ApprovalApproved:
-		if err := d.exempt(ctx, given); err != nil {
+		if err := d.exempt(ctx, given, v.Permit); err != nil {
 			return "", err
 		}
 		if len(d.a.Then) > 0 {

@@ -59,20 +59,22 @@ func (d *asked) untilExempted(ctx context.Context) error {
 }
 
 // exempt records the exception that a yes of a rule's owner is.
-func (d *asked) exempt(ctx context.Context, by onus.Answer) error {
+func (d *asked) exempt(ctx context.Context, by onus.Answer, p Permit) error {
 	if d.a.Separation == "" || d.a.Until.IsZero() {
 		return nil
 	}
 	return exempted(ctx, d.tx, d.row.Event, onus.Exemption{
 		ID: onus.ID("exm", d.a.Separation, d.a.ID), Rule: d.a.Separation, Identity: d.a.Identity, Until: d.a.Until, Reason: by.Reason,
 		By: by.By, Person: by.Person, At: d.tx.Now(), Approval: d.a.ID, Run: d.a.Run,
-	}, by.Who)
+	}, by.Who, p)
 }
 
-func exempted(ctx context.Context, tx store.Tx, cause string, x onus.Exemption, who onus.IdentityID) error {
-	_, err := store.Exemptions.Put(ctx, tx, ledger.Event{
+func exempted(ctx context.Context, tx store.Tx, cause string, x onus.Exemption, who onus.IdentityID, p Permit) error {
+	ev := ledger.Event{
 		Type: ledger.SeparationExempted, Actor: string(x.By), Owner: string(who), Cause: cause, Rule: x.Rule,
 		Notes: map[string]string{"for": string(x.Identity), "until": x.Until.UTC().Format(time.RFC3339)},
-	}, x)
+	}
+	p.note(&ev)
+	_, err := store.Exemptions.Put(ctx, tx, ev, x)
 	return err
 }

@@ -19,7 +19,7 @@ var attended = map[string]ledger.Type{
 // Attend carries out what somebody does about an exception short of deciding
 // it: what it comes to, its event and the wake-up of its new clock are one
 // transaction.
-func (e *Engine) Attend(ctx context.Context, id string, a escalation.Act) (onus.Exception, error) {
+func (e *Engine) Attend(ctx context.Context, id string, a escalation.Act, p Permit) (onus.Exception, error) {
 	var done onus.Exception
 	err := e.Store.Update(ctx, func(tx store.Tx) error {
 		x, row, err := store.Exceptions.GetRow(ctx, tx, id)
@@ -37,6 +37,9 @@ func (e *Engine) Attend(ctx context.Context, id string, a escalation.Act) (onus.
 		if done, err = clock.Do(x, a); err != nil {
 			return err
 		}
+		if p.Err != nil {
+			return p.Err
+		}
 		ev := ledger.Event{
 			Type: attended[a.Act], Actor: string(a.By), Owner: e.people.id(ctx, tx, done.Assignee), Cause: row.Event, Rule: string(x.Category),
 		}
@@ -48,6 +51,7 @@ func (e *Engine) Attend(ctx context.Context, id string, a escalation.Act) (onus.
 		case done.Practice:
 			ev.Notes = map[string]string{"practice": "true"}
 		}
+		p.note(&ev)
 		if _, err := store.Exceptions.Put(ctx, tx, ev, done); err != nil {
 			return err
 		}
@@ -61,7 +65,7 @@ func (e *Engine) Attend(ctx context.Context, id string, a escalation.Act) (onus.
 
 // Practise pages the route of a workflow's exceptions: whoever is first on it
 // must acknowledge, and it climbs until somebody does. Nothing stopped.
-func (e *Engine) Practise(ctx context.Context, workflow onus.WorkflowName, category onus.Category, by onus.Actor, person string) (onus.Exception, error) {
+func (e *Engine) Practise(ctx context.Context, workflow onus.WorkflowName, category onus.Category, by onus.Actor, person string, p Permit) (onus.Exception, error) {
 	var x onus.Exception
 	wf := e.Program.Workflows[workflow]
 	switch {
@@ -69,6 +73,8 @@ func (e *Engine) Practise(ctx context.Context, workflow onus.WorkflowName, categ
 		return x, onus.Errorf(onus.NotFound, "onus check lists what is defined", "there is no workflow %s", workflow)
 	case person == "":
 		return x, onus.Errorf(onus.Denied, onus.UnknownActor, "a practice must be a person's own, and nobody knows who %s is", by)
+	case p.Err != nil:
+		return x, p.Err
 	}
 	err := e.Store.Update(ctx, func(tx store.Tx) error {
 		id, err := e.nextID(ctx, tx, "practice", string(workflow), string(category))
@@ -87,7 +93,7 @@ func (e *Engine) Practise(ctx context.Context, workflow onus.WorkflowName, categ
 			Message:  "practice: nothing stopped; the route of workflow " + string(workflow) + " is being tried",
 			Hint:     "onus exceptions acknowledge " + id + " ends it",
 			Route:    planning.RouteFor(e.Program, wf, category, ""),
-			Attended: &onus.Decision{Act: "drill", By: by, Person: person, At: tx.Now()},
+			Attended: &onus.Decision{Act: "drill", By: by, Person: person, At: tx.Now(), Policy: p.Policy},
 		}
 		if err := e.open(ctx, tx, x, ""); err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 func (w *world) attend(x onus.Exception, a escalation.Act) (onus.Exception, error) {
 	w.Helper()
 	a.By = "os:test"
-	return w.eng.Attend(w.Context(), x.ID, a)
+	return w.eng.Attend(w.Context(), x.ID, a, engine.Permit{})
 }
 
 // Two take it at once: one has it, the other is told.
@@ -31,7 +31,7 @@ func TestTwoPeopleTakeAnExceptionAtOnce(t *testing.T) {
 		var both sync.WaitGroup
 		for i, who := range []string{omar, ciso} {
 			both.Go(func() {
-				_, errs[i] = w.eng.Attend(t.Context(), x.ID, escalation.Act{Act: escalation.Take, By: "os:test", Person: who, From: x.Assignee})
+				_, errs[i] = w.eng.Attend(t.Context(), x.ID, escalation.Act{Act: escalation.Take, By: "os:test", Person: who, From: x.Assignee}, engine.Permit{})
 			})
 		}
 		both.Wait()
@@ -117,12 +117,12 @@ func TestARouteByRotaAsksWhoIsOnDuty(t *testing.T) {
 
 func TestAPracticeTouchesNothing(t *testing.T) {
 	w := newWorld(t)
-	x, err := w.eng.Practise(t.Context(), "joiner", "default", "os:test", priya)
+	x, err := w.eng.Practise(t.Context(), "joiner", "default", "os:test", priya, engine.Permit{})
 	w.must(err)
 	if x.Assignee != ingrid || !x.Practice {
 		t.Errorf("%+v", x)
 	}
-	if _, err := w.eng.Practise(t.Context(), "joiner", "default", "os:test", priya); onus.KindOf(err) != onus.Conflict {
+	if _, err := w.eng.Practise(t.Context(), "joiner", "default", "os:test", priya, engine.Permit{}); onus.KindOf(err) != onus.Conflict {
 		t.Errorf("practised twice at once: %v", err)
 	}
 	w.later(15 * time.Minute)

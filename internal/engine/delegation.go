@@ -21,6 +21,7 @@ type DelegationOrder struct {
 	Reason       string
 	By           onus.Actor
 	Person       string // mail of the person; empty: nobody whom the organisation knows
+	Permit       Permit
 }
 
 // Delegate records that somebody may answer requests for approval in the
@@ -50,15 +51,19 @@ func (e *Engine) Delegate(ctx context.Context, o DelegationOrder) (onus.Delegati
 			return onus.Errorf(onus.Invalid, "give a later day with --until", "the delegation would be over before it begins")
 		case o.Until.Sub(since) > longestDelegation:
 			return onus.Errorf(onus.Invalid, "end it sooner, and delegate again when it is over", "a delegation lasts 90 days at most")
+		case o.Permit.Err != nil:
+			return o.Permit.Err
 		}
 		d = onus.Delegation{
 			ID:   onus.ID("del", string(giver.ID), string(taker.ID), store.Stamp(since), store.Stamp(o.Until), store.Stamp(tx.Now())),
 			From: giver.Mail, Giver: giver.ID, To: taker.Mail, Taker: taker.ID, Since: since, Until: o.Until, Reason: o.Reason, By: o.By, Made: tx.Now(),
 		}
-		_, err = store.Delegations.Put(ctx, tx, ledger.Event{
+		given := ledger.Event{
 			Type: ledger.DelegationGiven, Actor: string(o.By), Owner: string(giver.ID),
 			Notes: map[string]string{"to": string(taker.ID), "until": o.Until.UTC().Format(time.RFC3339)},
-		}, d)
+		}
+		o.Permit.note(&given)
+		_, err = store.Delegations.Put(ctx, tx, given, d)
 		return err
 	})
 	return d, err
@@ -66,7 +71,7 @@ func (e *Engine) Delegate(ctx context.Context, o DelegationOrder) (onus.Delegati
 
 // Undelegate ends a delegation before its time. Whoever gave it may, and
 // whoever has it.
-func (e *Engine) Undelegate(ctx context.Context, id string, by onus.Actor, person string) (onus.Delegation, error) {
+func (e *Engine) Undelegate(ctx context.Context, id string, by onus.Actor, person string, p Permit) (onus.Delegation, error) {
 	var d onus.Delegation
 	err := e.Store.Update(ctx, func(tx store.Tx) error {
 		who, err := asker(ctx, tx, by, person, "the end of a delegation")
@@ -81,20 +86,24 @@ func (e *Engine) Undelegate(ctx context.Context, id string, by onus.Actor, perso
 			return onus.Errorf(onus.Denied, d.From+" or "+d.To+" can", "%s neither gave nor has delegation %s", person, id)
 		case !d.Ended.IsZero() || !tx.Now().Before(d.Until):
 			return onus.Errorf(onus.Conflict, "", "delegation %s is over", id)
+		case p.Err != nil:
+			return p.Err
 		}
-		d, err = endDelegation(ctx, tx, d, string(by), "taken back by "+who.Mail)
+		d, err = endDelegation(ctx, tx, d, string(by), "taken back by "+who.Mail, p)
 		return err
 	})
 	return d, err
 }
 
-func endDelegation(ctx context.Context, tx store.Tx, d onus.Delegation, by, why string) (onus.Delegation, error) {
+func endDelegation(ctx context.Context, tx store.Tx, d onus.Delegation, by, why string, p Permit) (onus.Delegation, error) {
 	row, _, err := tx.Get(ctx, store.Delegations.Name, d.ID)
 	if err != nil {
 		return d, err
 	}
 	d.Ended, d.Why = tx.Now(), why
-	_, err = store.Delegations.Put(ctx, tx, ledger.Event{Type: ledger.DelegationEnded, Actor: by, Owner: string(d.Giver), Cause: row.Event}, d)
+	ended := ledger.Event{Type: ledger.DelegationEnded, Actor: by, Owner: string(d.Giver), Cause: row.Event}
+	p.note(&ended)
+	_, err = store.Delegations.Put(ctx, tx, ended, d)
 	return d, err
 }
 
@@ -132,7 +141,7 @@ func (e *Engine) tendDelegations(ctx context.Context) error {
 			return err
 		}
 		for _, d := range left {
-			if _, err := endDelegation(ctx, tx, d, string(onus.Engine), "who gave it left"); err != nil {
+			if _, err := endDelegation(ctx, tx, d, string(onus.Engine), "who gave it left", Permit{}); err != nil {
 				return err
 			}
 		}

@@ -404,6 +404,7 @@ type RepairOrder struct {
 	Person   string // mail of the person; empty: nobody whom the organisation knows
 	Answers  string // of an adoption: mail of who answers for it; empty: whoever chose
 	Until    time.Time
+	Permit   Permit
 }
 
 func (o *RepairOrder) check(now time.Time) error {

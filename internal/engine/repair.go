@@ -58,7 +58,9 @@ func (e *Engine) Repair(ctx context.Context, roster Roster, o RepairOrder) ([]on
 }
 
 func chosen(o RepairOrder, person string) ledger.Event {
-	return ledger.Event{Type: ledger.FindingChosen, Actor: string(o.By), Owner: person, Rule: string(o.Repair)}
+	ev := ledger.Event{Type: ledger.FindingChosen, Actor: string(o.By), Owner: person, Rule: string(o.Repair)}
+	o.Permit.note(&ev)
+	return ev
 }
 
 // choose lays a choice on one finding, if it may be.

@@ -171,6 +171,7 @@ type ExemptOrder struct {
 	Reason string
 	By     onus.Actor
 	Person string // mail of the person; empty: nobody whom the organisation knows
+	Permit Permit
 }
 
 // Exempt records an exception to a rule. Only its owner can make one, or the
@@ -208,12 +209,14 @@ func (e *Engine) Exempt(ctx context.Context, o ExemptOrder) (onus.Exemption, err
 			return onus.Errorf(onus.Invalid, "give a later day with --until", "the exception would be over already")
 		case o.Until.Sub(tx.Now()) > rule.Longest:
 			return onus.Errorf(onus.Invalid, "end it sooner", "an exception to rule %s lasts %g days at most", rule.Name, rule.Longest.Hours()/24)
+		case o.Permit.Err != nil:
+			return o.Permit.Err
 		}
 		x = onus.Exemption{
 			ID: onus.ID("exm", rule.Name, string(who.ID), store.Stamp(tx.Now())), Rule: rule.Name, Identity: who.ID, Until: o.Until,
 			Reason: o.Reason, By: o.By, Person: by.Mail, At: tx.Now(),
 		}
-		return exempted(ctx, tx, "", x, by.ID)
+		return exempted(ctx, tx, "", x, by.ID, o.Permit)
 	})
 	return x, err
 }

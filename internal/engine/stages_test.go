@@ -174,12 +174,12 @@ func TestADelegationEndsWithItsTimeAndAtOnceWhenItsGiverLeaves(t *testing.T) {
 	if n := len(w.recorded(ledger.DelegationEnded)); n != 1 {
 		t.Errorf("%d delegations ended before their time, want the second", n)
 	}
-	_, err := w.eng.Undelegate(t.Context(), d.ID, "os:test", sol)
+	_, err := w.eng.Undelegate(t.Context(), d.ID, "os:test", sol, engine.Permit{})
 	w.wantError("what is over", err, onus.Conflict)
 	later := w.delegates(sol, dana, time.Hour)
-	_, err = w.eng.Undelegate(t.Context(), later.ID, "os:test", mara)
+	_, err = w.eng.Undelegate(t.Context(), later.ID, "os:test", mara, engine.Permit{})
 	w.wantError("by a third", err, onus.Denied)
-	_, err = w.eng.Undelegate(t.Context(), later.ID, "os:test", dana)
+	_, err = w.eng.Undelegate(t.Context(), later.ID, "os:test", dana, engine.Permit{})
 	w.must(err)
 	w.wantError("taken back", w.answer(a, dana, true), onus.Denied)
 }

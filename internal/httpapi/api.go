@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/authn"
 	"github.com/onus-id/onus/internal/server"
 	"github.com/onus-id/onus/internal/telemetry"
@@ -120,6 +121,11 @@ func describe(c Config, mux *http.ServeMux) *api {
 	a.versions()
 	a.campaigns()
 	a.reviews()
+	a.signing()
+	a.erasures()
+	a.separations()
+	a.findings()
+	a.errors()
 	return a
 }
 
@@ -129,6 +135,9 @@ func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
+	}
+	if t == reflect.TypeFor[onus.Fault]() {
+		return "VerdictFault" // a problem has faults, too
 	}
 	switch room := path.Base(t.PkgPath()); room {
 	case ".", "onus", "server", "httpapi":

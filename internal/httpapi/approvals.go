@@ -29,9 +29,15 @@ type answer struct {
 	IfMatch
 
 	Body struct {
-		Yes    bool   `json:"yes" doc:"whether the changes may be made"`
-		Reason string `json:"reason,omitempty" maxLength:"2000" doc:"why; a no needs one"`
+		Vote
+		Signature
 	}
+}
+
+// Vote is a yes or no, as somebody says it.
+type Vote struct {
+	Yes    bool   `json:"yes" doc:"whether the changes may be made"`
+	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"why; a no needs one"`
 }
 
 type answered struct {
@@ -80,8 +86,12 @@ func (a *api) approvals() {
 			if err := in.holds(v.Approval); err != nil {
 				return nil, err
 			}
+			signed, err := in.Body.evidence(ctx, a)
+			if err != nil {
+				return nil, err
+			}
 			t, err := a.Server.Answer(ctx, engine.Vote{
-				Approval: v.ID, Yes: in.Body.Yes, Reason: in.Body.Reason, By: who.actor(), Person: who.person(), Among: 1,
+				Approval: v.ID, Yes: in.Body.Yes, Reason: in.Body.Reason, By: who.actor(), Person: who.person(), Signed: signed, Among: 1,
 			})
 			if err != nil {
 				return nil, err

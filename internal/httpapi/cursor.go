@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"github.com/onus-id/onus"
@@ -56,6 +57,12 @@ func page[T any](a *api, list string, p Page, all []T, place func(T) string) (Li
 // newest is page for what is sorted the other way round.
 func newest[T any](a *api, list string, p Page, all []T, place func(T) string) (List[T], error) {
 	return cut(a, list, p, all, place, -1)
+}
+
+// sorted puts a list in order of place.
+func sorted[T any](all []T, place func(T) string) []T {
+	slices.SortFunc(all, func(a, b T) int { return strings.Compare(place(a), place(b)) })
+	return all
 }
 
 func cut[T any](a *api, list string, p Page, all []T, place func(T) string, order int) (List[T], error) {

@@ -28,10 +28,16 @@ type decision struct {
 	IfMatch
 
 	Body struct {
-		Act    string            `json:"act" enum:"retry,amend,override,refuse"`
-		Reason string            `json:"reason,omitempty" maxLength:"2000" doc:"why; to override or refuse needs one"`
-		With   map[string]string `json:"with,omitempty" maxProperties:"50" doc:"what an amendment puts right"`
+		Order
+		Signature
 	}
+}
+
+// Order is a decision on an exception, as somebody gives it.
+type Order struct {
+	Act    string            `json:"act" enum:"retry,amend,override,refuse"`
+	Reason string            `json:"reason,omitempty" maxLength:"2000" doc:"why; to override or refuse needs one"`
+	With   map[string]string `json:"with,omitempty" maxProperties:"50" doc:"what an amendment puts right"`
 }
 
 type decided struct {
@@ -81,8 +87,12 @@ func (a *api) exceptions() {
 			if err := in.holds(p.Exception); err != nil {
 				return nil, err
 			}
+			signed, err := in.Body.evidence(ctx, a)
+			if err != nil {
+				return nil, err
+			}
 			r, err := a.Server.Decide(ctx, engine.Order{
-				Exception: p.ID, Act: in.Body.Act, Reason: in.Body.Reason, With: in.Body.With, By: who.actor(), Person: who.person(),
+				Exception: p.ID, Act: in.Body.Act, Reason: in.Body.Reason, With: in.Body.With, By: who.actor(), Person: who.person(), Signed: signed,
 			})
 			if err != nil {
 				return nil, err

@@ -1,10 +1,8 @@
 package httpapi
 
 import (
-	"cmp"
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/onus-id/onus"
@@ -59,8 +57,8 @@ func (a *api) owners() {
 			for i, l := range all {
 				lines[i] = DutyLine(l)
 			}
-			slices.SortFunc(lines, func(a, b DutyLine) int { return cmp.Compare(a.ID, b.ID) })
-			list, err := page(a, "owners", in.Page, lines, func(l DutyLine) string { return string(l.ID) })
+			id := func(l DutyLine) string { return string(l.ID) }
+			list, err := page(a, "owners", in.Page, sorted(lines, id), id)
 			return &struct{ Body List[DutyLine] }{list}, err
 		})
 

@@ -107,7 +107,7 @@ func (b *bearings) thing(ctx context.Context, on Ref) (authority.Thing, error) {
 		err = b.duty(&t)
 	case "separation":
 		if rule := b.s.Program.Separations[on.ID]; rule != nil {
-			t.Owners = []string{rule.Owner}
+			t.Owners = []string{rule.Owner, rule.Deputy}
 		}
 	case "campaign":
 		err = b.campaign(ctx, &t)

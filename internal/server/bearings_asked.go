@@ -77,6 +77,7 @@ func (b *bearings) accessError(ctx context.Context, t *authority.Thing) error {
 	t.Requesters = []string{e.Person}
 	if e.Verdict != nil {
 		t.Asked = attribution.Named(*e.Verdict)
+		t.Controls = []string{e.Verdict.Control.Mail, e.Verdict.Control.Today}
 	}
 	b.system(t, e.System)
 	return b.about(ctx, t, e.Identity)

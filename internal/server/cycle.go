@@ -97,14 +97,14 @@ func sourcesInOrder(p *flow.Program) []onus.SourceName {
 // Sources are read and systems scanned, as the plan is about live data.
 func (s *Server) Plan(ctx context.Context) ([]engine.Simulation, error) {
 	var sims []engine.Simulation
-	_, err := s.lead(ctx, true, func(ctx context.Context) (rep Report, err error) {
+	_, err := s.lead(ctx, true, s.upToDate(func(ctx context.Context) (rep Report, err error) {
 		rep, roster, err := s.look(ctx)
 		if err != nil {
 			return rep, err
 		}
 		sims, err = s.Engine.Simulate(ctx, roster)
 		return rep, err
-	})
+	}))
 	return sims, err
 }
 

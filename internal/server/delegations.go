@@ -6,12 +6,20 @@ import (
 	"slices"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/store"
 )
 
 // Delegate lets another answer requests for approval in a person's place.
 func (s *Server) Delegate(ctx context.Context, o engine.DelegationOrder) (onus.Delegation, error) {
+	if o.Person != "" {
+		ruling, err := s.rule(ctx, o.Person, authority.Delegate, authority.Thing{Kind: "delegation", Requesters: []string{o.Person}})
+		if err != nil {
+			return onus.Delegation{}, err
+		}
+		o.Permit = permitOf(ruling)
+	}
 	return s.Engine.Delegate(ctx, o)
 }
 
@@ -24,7 +32,11 @@ func (s *Server) Undelegate(ctx context.Context, id string, by onus.Actor, perso
 	if err != nil {
 		return d, err
 	}
-	return s.Engine.Undelegate(ctx, d.ID, by, person)
+	permit, err := s.permit(ctx, person, authority.Undelegate, Ref{"delegation", d.ID})
+	if err != nil {
+		return d, err
+	}
+	return s.Engine.Undelegate(ctx, d.ID, by, person, permit)
 }
 
 // Delegations lists those that count now or will, or all.

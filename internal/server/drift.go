@@ -125,6 +125,7 @@ func (s *Server) Repair(ctx context.Context, o engine.RepairOrder) ([]onus.Findi
 			if err := ruling.Err(); err != nil {
 				return nil, err
 			}
+			o.Permit = permitOf(ruling)
 		}
 	}
 	if o.Answers != "" {

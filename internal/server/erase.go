@@ -7,6 +7,7 @@ import (
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/access"
 	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/store"
 )
@@ -28,8 +29,10 @@ func (s *Server) RequestErasure(ctx context.Context, by Eraser, subject, reason 
 		if err != nil {
 			return err
 		}
-		e, err = access.Request(ctx, tx, who, found.ID, reason, personal(s.Program))
-		return err
+		return s.permittedTo(ctx, tx, by.Person, authority.AskErasure, Ref{"identity", string(found.ID)}, func(policy string) (err error) {
+			e, err = access.Request(ctx, tx, access.Decider{Identity: who, Policy: policy}, found.ID, reason, personal(s.Program))
+			return err
+		})
 	})
 	return e, err
 }
@@ -41,8 +44,10 @@ func (s *Server) RefuseErasure(ctx context.Context, by Eraser, id, why string) (
 		if err != nil {
 			return err
 		}
-		e, err = access.Refuse(ctx, tx, who, id, why)
-		return err
+		return s.permittedTo(ctx, tx, by.Person, authority.RefuseErasure, Ref{"erasure", id}, func(policy string) (err error) {
+			e, err = access.Refuse(ctx, tx, access.Decider{Identity: who, Policy: policy}, id, why)
+			return err
+		})
 	})
 	return e, err
 }
@@ -67,8 +72,10 @@ func (s *Server) ApproveErasure(ctx context.Context, by Eraser, id string) (Eras
 		if trace, err = access.TraceOf(ctx, tx, id, personal(s.Program)); err != nil {
 			return err
 		}
-		rep.Erasure, err = access.Approve(ctx, tx, who, id)
-		return err
+		return s.permittedTo(ctx, tx, by.Person, authority.Erase, Ref{"erasure", id}, func(policy string) (err error) {
+			rep.Erasure, err = access.Approve(ctx, tx, access.Decider{Identity: who, Policy: policy}, id)
+			return err
+		})
 	})
 	if err != nil {
 		return rep, err
@@ -85,6 +92,18 @@ func (s *Server) ApproveErasure(ctx context.Context, by Eraser, id string) (Eras
 		return err
 	})
 	return rep, err
+}
+
+// Erasure is a request that somebody's data be forgotten.
+type Erasure = store.Erasure
+
+// Erasure gives one by its ID.
+func (b *Books) Erasure(ctx context.Context, id string) (e Erasure, err error) {
+	err = b.store.View(ctx, func(r store.Reader) error {
+		e, err = store.Erasures.Get(ctx, r, id)
+		return err
+	})
+	return e, err
 }
 
 // Erasures lists the requests that wait, or all.

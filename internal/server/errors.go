@@ -7,6 +7,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/store"
 )
 
@@ -53,9 +54,12 @@ func (s *Server) ReportError(ctx context.Context, by attribution.Speaker, rep Er
 	if err != nil {
 		return e, err
 	}
-	err = s.store.Update(ctx, func(tx store.Tx) (err error) {
-		e, err = attribution.Report(ctx, tx, by, e, v)
-		return err
+	err = s.store.Update(ctx, func(tx store.Tx) error {
+		return s.permitted(ctx, tx, by.Person, authority.Report, authority.Thing{Kind: "error"}, func(policy string) (err error) {
+			by.Policy = policy
+			e, err = attribution.Report(ctx, tx, by, e, v)
+			return err
+		})
 	})
 	return e, err
 }
@@ -148,18 +152,24 @@ func (s *Server) AnswerError(ctx context.Context, o attribution.ErrorReply, matc
 			return e, err
 		}
 	}
-	err = s.store.Update(ctx, func(tx store.Tx) (err error) {
-		e, err = attribution.Reply(ctx, tx, o, v)
-		return err
+	err = s.store.Update(ctx, func(tx store.Tx) error {
+		return s.permittedTo(ctx, tx, o.Person, authority.Reply, Ref{"error", o.Error}, func(policy string) (err error) {
+			o.Policy = policy
+			e, err = attribution.Reply(ctx, tx, o, v)
+			return err
+		})
 	})
 	return e, err
 }
 
 // CloseError ends an access error with a corrective action.
 func (s *Server) CloseError(ctx context.Context, by attribution.Speaker, id string, action onus.Corrective) (e onus.AccessError, err error) {
-	err = s.store.Update(ctx, func(tx store.Tx) (err error) {
-		e, err = attribution.CloseError(ctx, tx, by, id, action)
-		return err
+	err = s.store.Update(ctx, func(tx store.Tx) error {
+		return s.permittedTo(ctx, tx, by.Person, authority.Close, Ref{"error", id}, func(policy string) (err error) {
+			by.Policy = policy
+			e, err = attribution.CloseError(ctx, tx, by, id, action)
+			return err
+		})
 	})
 	return e, err
 }

@@ -89,6 +89,16 @@ func (s *Server) permit(ctx context.Context, person string, act authority.Action
 	return permitOf(ruling), err
 }
 
+// rule is May for what is not there yet.
+func (s *Server) rule(ctx context.Context, person string, act authority.Action, on authority.Thing) (ruling authority.Ruling, err error) {
+	err = s.store.View(ctx, func(r store.Reader) error {
+		by, err := (&bearings{s: s, r: r}).person(ctx, person)
+		ruling = authority.Default.Decide(by, act, on)
+		return err
+	})
+	return ruling, err
+}
+
 // permitted does something in a transaction if the policy permits it to a
 // person; it is told which policy. What is wrong otherwise is told first, and
 // a denial undoes it.
@@ -106,6 +116,15 @@ func (s *Server) permitted(ctx context.Context, r store.Reader, person string, a
 		return ruling.Err()
 	}
 	return do(ruling.Policy)
+}
+
+// permittedTo is permitted for what a reference names.
+func (s *Server) permittedTo(ctx context.Context, r store.Reader, person string, act authority.Action, on Ref, do func(policy string) error) error {
+	t, err := (&bearings{s: s, r: r}).thing(ctx, on)
+	if err != nil {
+		return err
+	}
+	return s.permitted(ctx, r, person, act, t, do)
 }
 
 func permitOf(r authority.Ruling) engine.Permit {

@@ -128,10 +128,11 @@ func (s *Server) propose(ctx context.Context, who acting, reason, again string, 
 			if err != nil {
 				return err
 			}
-			if err := versions.MayPropose(actor, on); err != nil {
+			policy, err := versions.MayPropose(actor, on)
+			if err != nil {
 				return err
 			}
-			if v.Version, err = versions.Propose(ctx, tx, actor, versions.Proposal{Program: p, Again: again, Reason: reason, Difference: diff}); err != nil {
+			if v.Version, err = versions.Propose(ctx, tx, actor, versions.Proposal{Program: p, Again: again, Reason: reason, Policy: policy, Difference: diff}); err != nil {
 				return err
 			}
 			row, _, err := tx.Get(ctx, store.Versions.Name, v.ID)

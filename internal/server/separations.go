@@ -7,6 +7,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/store"
 )
@@ -85,7 +86,19 @@ func (s *Server) unallowed(ctx context.Context) ([]BreachView, error) {
 func (s *Server) Exempt(ctx context.Context, who string, o engine.ExemptOrder) (onus.Exemption, error) {
 	err := s.store.View(ctx, func(r store.Reader) error {
 		found, err := attribution.FindIdentity(ctx, r, who)
-		o.For = found.ID
+		if o.For = found.ID; err != nil || o.Person == "" {
+			return err
+		}
+		b := &bearings{s: s, r: r}
+		by, err := b.person(ctx, o.Person)
+		if err != nil {
+			return err
+		}
+		t, err := b.thing(ctx, Ref{"separation", o.Rule})
+		if err == nil {
+			t.Subjects = []string{found.Mail}
+			o.Permit = permitOf(authority.Default.Decide(by, authority.Exempt, t))
+		}
 		return err
 	})
 	if err != nil {

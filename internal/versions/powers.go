@@ -30,16 +30,16 @@ type Scope struct {
 }
 
 // MayPropose says whether somebody may propose a program: whoever answers for
-// something in it, or a machine that holds a token for it.
-func MayPropose(by Actor, on Scope) error {
+// something in it, or a machine that holds a token for it; and by which policy.
+func MayPropose(by Actor, on Scope) (policy string, err error) {
 	who := somebody(by, on)
 	var last authority.Ruling
 	for _, t := range everything(on.Program, on.Now) {
 		if last = authority.Default.Decide(who, propose, t); last.Allowed {
-			return nil
+			return last.Policy, nil
 		}
 	}
-	return last.Err()
+	return "", last.Err()
 }
 
 // mayDecide is the whole decision over who may say yes or no to a version:

@@ -26,6 +26,7 @@ type Proposal struct {
 	Program *flow.Program
 	Again   string // the former version that it is; empty: none
 	Reason  string
+	Policy  string // the one that lets them; it goes into the event
 	Difference
 }
 
@@ -58,14 +59,14 @@ func Propose(ctx context.Context, tx store.Tx, by Actor, p Proposal) (onus.Versi
 	if err != nil {
 		return v, err
 	}
-	_, err = store.Versions.Put(ctx, tx, proposed(v, by, kept), v)
+	_, err = store.Versions.Put(ctx, tx, proposed(v, by, kept, p.Policy), v)
 	return v, err
 }
 
 // proposed is the event that shows what a version would do.
-func proposed(v onus.Version, by Actor, cause string) ledger.Event {
+func proposed(v onus.Version, by Actor, cause, policy string) ledger.Event {
 	notes := map[string]string{"shown": string(v.Shown)}
-	for name, value := range map[string]string{"base": v.Base, "again": v.Again} {
+	for name, value := range map[string]string{"base": v.Base, "again": v.Again, "policy": policy} {
 		if value != "" {
 			notes[name] = value
 		}
@@ -168,7 +169,7 @@ func Approve(ctx context.Context, tx store.Tx, by Actor, id string, j Judgement)
 	}
 	if live.ID != v.Base || j.Shown != v.Shown {
 		v.Base, v.Effect, v.Shown, v.Proposed = live.ID, j.Words, j.Shown, tx.Now()
-		_, err = store.Versions.Put(ctx, tx, proposed(v, by, row.Event), v)
+		_, err = store.Versions.Put(ctx, tx, proposed(v, by, row.Event, ruling.Policy), v)
 		return v, true, err
 	}
 	if len(j.Missing) > 0 {
@@ -198,6 +199,7 @@ func Refuse(ctx context.Context, tx store.Tx, by Actor, id, why string, on Scope
 	v.State, v.By, v.Person, v.Why, v.Decided = onus.VersionRefused, by.By, by.Mail, why, tx.Now()
 	_, err = store.Versions.Put(ctx, tx, ledger.Event{
 		Type: ledger.VersionRefused, Actor: string(by.By), Owner: string(by.ID), Cause: row.Event, Rule: ruling.Policy,
+		Notes: map[string]string{"policy": ruling.Policy},
 	}, v)
 	return v, err
 }
@@ -237,9 +239,13 @@ func publishes(ctx context.Context, tx store.Tx, by Actor, v onus.Version, polic
 	}
 	v.Number++
 	v.State, v.By, v.Person, v.Decided = onus.VersionLive, by.By, by.Mail, tx.Now()
+	notes := map[string]string{"number": strconv.Itoa(v.Number), "shown": string(v.Shown)}
+	if policy != "" {
+		notes["policy"] = policy
+	}
 	ev, err := store.Versions.Put(ctx, tx, ledger.Event{
 		Type: ledger.VersionPublished, Actor: string(by.By), Owner: string(by.ID), Cause: row.Event, Rule: policy, Inputs: []string{string(v.Program)},
-		Notes: map[string]string{"number": strconv.Itoa(v.Number), "shown": string(v.Shown)},
+		Notes: notes,
 	}, v)
 	if err != nil {
 		return v, err

@@ -255,7 +255,7 @@ func TestAMachineNeverSaysYes(t *testing.T) {
 		ci := versions.Actor{By: "machine:nhi_ci", ID: "nhi_ci", Machine: true, Name: "ci", Scopes: []string{"propose", "publish", "approve"}, Sponsor: &onus.Author{ID: "idn_an", Name: ana}}
 		var v onus.Version
 		w.update(func(tx store.Tx) (err error) {
-			if err := versions.MayPropose(ci, w.scope(tx, nil, p)); err != nil {
+			if _, err := versions.MayPropose(ci, w.scope(tx, nil, p)); err != nil {
 				w.Errorf("it may not propose: %v", err)
 			}
 			v, err = versions.Propose(t.Context(), tx, ci, versions.Proposal{Program: p, Difference: w.differ("", nil, p)})
