@@ -996,6 +996,7 @@ type FlowFile struct {
 
 // Foreseen defines model for Foreseen.
 type Foreseen struct {
+	Answers   *string       `json:"answers,omitempty"`
 	Approvals *[]string     `json:"approvals,omitempty"`
 	At        time.Time     `json:"at"`
 	By        string        `json:"by"`
@@ -1006,6 +1007,7 @@ type Foreseen struct {
 	Person    string        `json:"person"`
 	Problem   *string       `json:"problem,omitempty"`
 	Reason    string        `json:"reason"`
+	Rule      *string       `json:"rule,omitempty"`
 	Stages    *[]Stage      `json:"stages,omitempty"`
 	Stands    string        `json:"stands"`
 	State     string        `json:"state"`
@@ -1476,6 +1478,7 @@ type Owners struct {
 	Exceptions   *string `json:"exceptions,omitempty"`
 	Provisioning *string `json:"provisioning,omitempty"`
 	Revocation   *string `json:"revocation,omitempty"`
+	Standing     *string `json:"standing,omitempty"`
 	System       *string `json:"system,omitempty"`
 	Workflow     *string `json:"workflow,omitempty"`
 }
@@ -1685,6 +1688,7 @@ type ReplayRequest struct {
 
 // Request defines model for Request.
 type Request struct {
+	Answers   *string    `json:"answers,omitempty"`
 	At        time.Time  `json:"at"`
 	By        string     `json:"by"`
 	For       string     `json:"for"`
@@ -1692,6 +1696,7 @@ type Request struct {
 	Occasion  string     `json:"occasion"`
 	Person    string     `json:"person"`
 	Reason    string     `json:"reason"`
+	Rule      *string    `json:"rule,omitempty"`
 	State     string     `json:"state"`
 	Until     time.Time  `json:"until"`
 	Wants     *[]Wanted  `json:"wants"`
@@ -1702,6 +1707,7 @@ type Request struct {
 
 // RequestInFull defines model for RequestInFull.
 type RequestInFull struct {
+	Answers   *string   `json:"answers,omitempty"`
 	Approvals *[]string `json:"approvals,omitempty"`
 
 	// Asked in the order of its approvals
@@ -1713,6 +1719,7 @@ type RequestInFull struct {
 	Occasion  string        `json:"occasion"`
 	Person    string        `json:"person"`
 	Reason    string        `json:"reason"`
+	Rule      *string       `json:"rule,omitempty"`
 	Stands    string        `json:"stands"`
 	State     string        `json:"state"`
 	Subject   string        `json:"subject"`
@@ -1742,6 +1749,7 @@ type RequestOrderBody struct {
 
 // RequestView defines model for RequestView.
 type RequestView struct {
+	Answers   *string    `json:"answers,omitempty"`
 	Approvals *[]string  `json:"approvals,omitempty"`
 	At        time.Time  `json:"at"`
 	By        string     `json:"by"`
@@ -1750,6 +1758,7 @@ type RequestView struct {
 	Occasion  string     `json:"occasion"`
 	Person    string     `json:"person"`
 	Reason    string     `json:"reason"`
+	Rule      *string    `json:"rule,omitempty"`
 	Stands    string     `json:"stands"`
 	State     string     `json:"state"`
 	Subject   string     `json:"subject"`
