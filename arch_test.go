@@ -65,6 +65,7 @@ var house = []room{
 	{"internal/notify", "onus ledger internal/flow internal/planning internal/store internal/engine"},
 	{"internal/attribution", "onus ledger internal/lanes internal/flow/expr internal/flow internal/planning internal/store internal/ownership internal/escalation internal/intake internal/engine"},
 
+	{"internal/evidence", "onus ledger internal/store"},
 	{"internal/trail", "onus ledger internal/store internal/attribution"},
 	{"internal/export", "onus ledger internal/trail"},
 	{"internal/access", "onus ledger internal/store"},
@@ -101,6 +102,7 @@ var house = []room{
 		"internal/engine/riverqueue " +
 		"internal/notify " +
 		"internal/attribution " +
+		"internal/evidence " +
 		"internal/trail " +
 		"internal/export " +
 		"internal/access " +
@@ -112,7 +114,7 @@ var house = []room{
 		"internal/publish "},
 
 	{"internal/server/servertest", "onus internal/flow internal/ownership internal/server"},
-	{"internal/httpapi", "onus ledger internal/review internal/durable internal/telemetry internal/authn internal/flow internal/health internal/escalation internal/engine internal/ownership internal/attribution internal/trail internal/authority internal/server"},
+	{"internal/httpapi", "onus ledger internal/review internal/durable internal/telemetry internal/authn internal/flow internal/health internal/escalation internal/engine internal/ownership internal/attribution internal/evidence internal/trail internal/authority internal/server"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},
@@ -123,7 +125,7 @@ var house = []room{
 	{"internal/bench", "onus connector"},
 
 	{"internal/cli", "onus ledger internal/flow internal/flow/schema internal/flow/starter internal/planning internal/flowtest " +
-		"internal/health internal/escalation internal/review internal/engine internal/ownership internal/attribution internal/trail internal/authority internal/telemetry internal/httpapi internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
+		"internal/health internal/escalation internal/review internal/engine internal/ownership internal/attribution internal/evidence internal/trail internal/authority internal/telemetry internal/httpapi internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
 	{"cmd/onus", "internal/cli"},
 	{"cmd/onus-verify", "ledger"},
 }
@@ -142,6 +144,7 @@ var (
 		"internal/publish":           "internal/store/sqlite internal/signer",
 		"internal/notify":            "internal/flow/starter internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv",
 		"internal/trail":             "internal/store/sqlite",
+		"internal/evidence":          "internal/store/sqlite",
 		"internal/authn":             "internal/store/sqlite",
 		"internal/access":            "internal/attribution internal/trail internal/store/sqlite internal/store/postgres",
 		"internal/attribution":       "internal/engine internal/engine/riverqueue internal/store/sqlite source/csv",
@@ -177,6 +180,8 @@ var mayKnow = map[string]string{
 	"github.com/scim2/":           "connector/scim internal/demo/scimdir",
 	"github.com/wneessen/":        "internal/notify",
 	"github.com/slack-go/":        "internal/notify",
+	"github.com/go-pdf/":          "internal/evidence",
+	"golang.org/x/image/":         "internal/evidence",
 	"github.com/spf13/cobra":      "internal/cli cmd/onus",
 	"github.com/cedar-policy/":    "internal/authority",
 	"github.com/hiddeco/":         "internal/sshkey",

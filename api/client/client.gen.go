@@ -856,6 +856,63 @@ type ErrorReportBody struct {
 	Who string `json:"who"`
 }
 
+// EvidenceCatalogue defines model for EvidenceCatalogue.
+type EvidenceCatalogue struct {
+	Controls *[]EvidenceControl `json:"controls"`
+	Source   string             `json:"source"`
+	Title    string             `json:"title"`
+	Version  string             `json:"version"`
+}
+
+// EvidenceControl defines model for EvidenceControl.
+type EvidenceControl struct {
+	Catalogue string    `json:"catalogue"`
+	Formerly  *[]string `json:"formerly,omitempty"`
+	Id        string    `json:"id"`
+	Measures  *[]string `json:"measures"`
+	Title     string    `json:"title"`
+}
+
+// EvidenceFact defines model for EvidenceFact.
+type EvidenceFact struct {
+	Columns    *[]string         `json:"columns"`
+	Exceptions int64             `json:"exceptions"`
+	Failed     *[]EvidenceRow    `json:"failed,omitempty"`
+	Good       int64             `json:"good"`
+	Measure    string            `json:"measure"`
+	Parameters map[string]string `json:"parameters"`
+	Population int64             `json:"population"`
+	Query      string            `json:"query"`
+	Sample     *[]EvidenceRow    `json:"sample"`
+	Says       string            `json:"says"`
+	Title      string            `json:"title"`
+}
+
+// EvidenceReport defines model for EvidenceReport.
+type EvidenceReport struct {
+	Bounded    *int64          `json:"bounded,omitempty"`
+	Control    EvidenceControl `json:"control"`
+	Facts      *[]EvidenceFact `json:"facts"`
+	From       string          `json:"from"`
+	Origin     string          `json:"origin"`
+	Root       string          `json:"root"`
+	Says       string          `json:"says"`
+	Size       int64           `json:"size"`
+	To         string          `json:"to"`
+	Unprovable *int64          `json:"unprovable,omitempty"`
+}
+
+// EvidenceRow defines model for EvidenceRow.
+type EvidenceRow struct {
+	Answers *string   `json:"answers,omitempty"`
+	Cells   *[]string `json:"cells"`
+	Event   string    `json:"event"`
+	Good    bool      `json:"good"`
+	Id      string    `json:"id"`
+	Kind    string    `json:"kind"`
+	Why     *string   `json:"why,omitempty"`
+}
+
 // Exception defines model for Exception.
 type Exception struct {
 	Acknowledged *time.Time `json:"acknowledged,omitempty"`
@@ -2375,6 +2432,14 @@ type ListErrorsParams struct {
 	All *bool `form:"all,omitempty" json:"all,omitempty"`
 }
 
+// MeasureControlParams defines parameters for MeasureControl.
+type MeasureControlParams struct {
+	From time.Time `form:"from" json:"from"`
+
+	// To the end, which is not part of it; without it, now
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
 // ListExceptionsParams defines parameters for ListExceptions.
 type ListExceptionsParams struct {
 	// Limit how many at most
@@ -3005,6 +3070,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/events/{id}/receipt (the `Receipt` operationId).
 	Receipt(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListControls The catalogues of controls, and what is measured for each
+	//
+	// Corresponds with GET /api/v1/evidence (the `ListControls` operationId).
+	ListControls(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MeasureControl What there is for a control in a period, and what was not as it should be
+	//
+	// Corresponds with GET /api/v1/evidence/{control} (the `MeasureControl` operationId).
+	MeasureControl(ctx context.Context, control string, params *MeasureControlParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListExceptions What stopped, the most urgent first
 	//
@@ -4177,6 +4252,36 @@ func (c *Client) ReplyToVerdict(ctx context.Context, id string, body ReplyToVerd
 // Corresponds with GET /api/v1/events/{id}/receipt (the `Receipt` operationId).
 func (c *Client) Receipt(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReceiptRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListControls The catalogues of controls, and what is measured for each
+//
+// Corresponds with GET /api/v1/evidence (the `ListControls` operationId).
+func (c *Client) ListControls(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListControlsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MeasureControl What there is for a control in a period, and what was not as it should be
+//
+// Corresponds with GET /api/v1/evidence/{control} (the `MeasureControl` operationId).
+func (c *Client) MeasureControl(ctx context.Context, control string, params *MeasureControlParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMeasureControlRequest(c.Server, control, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6965,6 +7070,102 @@ func NewReceiptRequest(server string, id string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListControlsRequest constructs an http.Request for the ListControls method
+func NewListControlsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/evidence")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewMeasureControlRequest constructs an http.Request for the MeasureControl method
+func NewMeasureControlRequest(server string, control string, params *MeasureControlParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "control", control, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/evidence/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -9992,6 +10193,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/events/{id}/receipt (the `Receipt` operationId).
 	ReceiptWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ReceiptReply, error)
+
+	// ListControlsWithResponse The catalogues of controls, and what is measured for each
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/evidence (the `ListControls` operationId).
+	ListControlsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListControlsReply, error)
+
+	// MeasureControlWithResponse What there is for a control in a period, and what was not as it should be
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/evidence/{control} (the `MeasureControl` operationId).
+	MeasureControlWithResponse(ctx context.Context, control string, params *MeasureControlParams, reqEditors ...RequestEditorFn) (*MeasureControlReply, error)
 
 	// ListExceptionsWithResponse What stopped, the most urgent first
 	//
@@ -13331,6 +13546,172 @@ func (r ReceiptReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReceiptReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListControlsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]EvidenceCatalogue
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListControlsReply) GetJSON200() *[]EvidenceCatalogue {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListControlsReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListControlsReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListControlsReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListControlsReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListControlsReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListControlsReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ListControlsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListControlsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListControlsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListControlsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type MeasureControlReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EvidenceReport
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MeasureControlReply) GetJSON200() *EvidenceReport {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r MeasureControlReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r MeasureControlReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r MeasureControlReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r MeasureControlReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r MeasureControlReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r MeasureControlReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r MeasureControlReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MeasureControlReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MeasureControlReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MeasureControlReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -19020,6 +19401,32 @@ func (c *ClientWithResponses) ReceiptWithResponse(ctx context.Context, id string
 	return ParseReceiptReply(rsp)
 }
 
+// ListControlsWithResponse The catalogues of controls, and what is measured for each
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/evidence (the `ListControls` operationId).
+func (c *ClientWithResponses) ListControlsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListControlsReply, error) {
+	rsp, err := c.ListControls(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListControlsReply(rsp)
+}
+
+// MeasureControlWithResponse What there is for a control in a period, and what was not as it should be
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/evidence/{control} (the `MeasureControl` operationId).
+func (c *ClientWithResponses) MeasureControlWithResponse(ctx context.Context, control string, params *MeasureControlParams, reqEditors ...RequestEditorFn) (*MeasureControlReply, error) {
+	rsp, err := c.MeasureControl(ctx, control, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMeasureControlReply(rsp)
+}
+
 // ListExceptionsWithResponse What stopped, the most urgent first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -22391,6 +22798,142 @@ func ParseReceiptReply(rsp *http.Response) (*ReceiptReply, error) {
 			headers.ContentType = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListControlsReply parses an HTTP response from a ListControlsWithResponse call
+func ParseListControlsReply(rsp *http.Response) (*ListControlsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListControlsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []EvidenceCatalogue
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseMeasureControlReply parses an HTTP response from a MeasureControlWithResponse call
+func ParseMeasureControlReply(rsp *http.Response) (*MeasureControlReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MeasureControlReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EvidenceReport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
 	}
 
 	return response, nil

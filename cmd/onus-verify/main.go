@@ -1,5 +1,6 @@
 // Command onus-verify checks what an Onus ledger gave out, offline and with
-// nothing but package ledger: a receipt, or a whole published log. It is
+// nothing but package ledger: a receipt, a whole published log, or a
+// bundle of evidence. It is
 // small enough to be read before it is trusted.
 package main
 
@@ -16,6 +17,7 @@ import (
 
 const usage = `usage:
   onus-verify receipt FILE --policy POLICY
+  onus-verify bundle FOLDER --policy POLICY
   onus-verify ledger FOLDER|URL --policy POLICY [--since OLD-CHECKPOINT]
 
 POLICY is a C2SP tlog-policy. The least is two lines:
@@ -54,6 +56,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	switch args[0] {
 	case "receipt":
 		return receipt(args[1], policy, out)
+	case "bundle":
+		return bundle(args[1], policy, out)
 	case "ledger":
 		return whole(ctx, args[1], *sinceFile, policy, out)
 	default:

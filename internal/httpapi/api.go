@@ -115,6 +115,7 @@ func describe(c Config, mux *http.ServeMux) *api {
 	a.delegations()
 	a.evidence()
 	a.drawings()
+	a.controls()
 	a.reversals()
 	a.requests()
 	a.owners()
