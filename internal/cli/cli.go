@@ -79,7 +79,7 @@ it shows, and can say for every grant why it exists and who answers for it.`,
 	root.PersistentFlags().StringVar(&e.keyFile, "sign", os.Getenv("ONUS_SIGN_KEY"), "act as the person whose SSH `key` this is: its file, or the .pub of one in the ssh-agent (or ONUS_SIGN_KEY)")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return e.openKey() }
 	root.AddCommand(e.initCmd(), e.checkCmd(), e.testCmd(), e.planCmd(), e.publishCmd(), e.versionsCmd(), e.runCmd(), e.serveCmd(),
-		e.exceptionsCmd(), e.explainCmd(), e.evidenceCmd(), e.replayCmd(), e.errorCmd(), e.verifyCmd(), e.demoCmd(), e.logCmd(), e.eraseCmd(),
+		e.exceptionsCmd(), e.explainCmd(), e.evidenceCmd(), e.reportCmd(), e.replayCmd(), e.errorCmd(), e.verifyCmd(), e.demoCmd(), e.logCmd(), e.eraseCmd(),
 		e.reverseCmd(), e.ledgerCmd(), e.signerCmd(), e.witnessCmd(),
 		e.ownersCmd(), e.healthCmd(), e.approvalsCmd(), e.approveCmd(), e.denyCmd(), e.adminCmd(),
 		e.requestCmd(), e.requestsCmd(), e.separationsCmd(), e.canCmd(), e.notifyCmd(),

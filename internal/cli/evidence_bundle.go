@@ -74,13 +74,7 @@ same size of the ledger gives the same bytes.`,
 func (e *env) tellEvidence(rep evidence.Report, out string) {
 	fmt.Fprintf(e.out, "%s: %s (%s)\n%s\n", rep.Control.ID, rep.Control.Title, rep.Control.Catalogue, rep.Says)
 	for _, f := range rep.Facts {
-		for _, row := range f.Failed {
-			answers := row.Answers
-			if answers == "" {
-				answers = "nobody is named"
-			}
-			fmt.Fprintf(e.out, "  %s: %s %s: %s; answers: %s\n", f.Measure, row.Kind, row.ID, row.Why, answers)
-		}
+		e.failed(f)
 	}
 	if out != "" {
 		fmt.Fprintf(e.out, "the bundle is in %s, of %d entries of ledger %s\n", out, rep.Size, rep.Origin)

@@ -198,6 +198,14 @@ func TestEveryMeasureTellsGoodFromBad(t *testing.T) {
 	}
 	put(w, store.AccessErrors, ledger.ErrorReported, onus.AccessError{ID: "err_1", State: onus.ErrorClosed, Reported: day, Verdict: &onus.Verdict{Error: true, Confidence: onus.Established}})
 	put(w, store.AccessErrors, ledger.ErrorReported, onus.AccessError{ID: "err_2", State: onus.ErrorClosed, Reported: day, Verdict: &onus.Verdict{Error: true, Confidence: onus.Undetermined}})
+	put(w, store.Emergencies, ledger.OccasionArose, onus.Emergency{ID: "emg_1", At: day, Until: soon, Ended: soon, Due: later, Reviewed: soon})
+	put(w, store.Emergencies, ledger.OccasionArose, onus.Emergency{ID: "emg_2", At: day, Until: soon, Ended: soon, Due: soon})
+	put(w, store.Emergencies, ledger.OccasionArose, onus.Emergency{ID: "emg_3", At: day, Until: soon, Due: later.Add(240 * time.Hour)})
+	put(w, store.Campaigns, ledger.OccasionArose, onus.Campaign{ID: "cmp_1", Opened: day, State: onus.CampaignClosed})
+	put(w, store.Campaigns, ledger.OccasionArose, onus.Campaign{ID: "cmp_2", Opened: day, State: onus.CampaignOpen, Terms: onus.Terms{Owner: "ana@acme.example"}})
+	put(w, store.Reviews, ledger.OccasionArose, onus.Review{ID: "rvw_1", At: day, Person: "ana@acme.example", Reason: "she leads it"})
+	put(w, store.Reviews, ledger.OccasionArose, onus.Review{ID: "rvw_2", At: day, Silent: true, Reason: "silence"})
+	put(w, store.Reviews, ledger.OccasionArose, onus.Review{ID: "rvw_3", At: day, Planted: true})
 	put(w, store.Batches, ledger.BatchReleased, onus.Batch{ID: "bat_1", Workflow: "joiner", At: day})
 	run := onus.Run{ID: "run_1", Batch: "bat_1", State: onus.RunDone}
 	put(w, store.Runs, ledger.RunCreated, run)
@@ -210,7 +218,7 @@ func TestEveryMeasureTellsGoodFromBad(t *testing.T) {
 	for id, want := range map[string][2]int{
 		"exceptions": {2, 1}, "overrides": {1, 1}, "approvals": {1, 2}, "findings": {1, 1}, "orphans": {1, 1}, "unwarranted": {1, 2}, "expiries": {1, 1},
 		"duties": {1, 1}, "sponsors": {1, 1}, "versions": {1, 1}, "separations": {1, 1}, "reads": {1, 1}, "leavers": {1, 1}, "movers": {1, 1}, "reversals": {1, 1},
-		"errors": {1, 1}, "critical-grants": {1, 1}, "owned-changes": {1, 1}, "grants": {1, 1},
+		"errors": {1, 1}, "emergencies": {1, 2}, "campaigns": {1, 1}, "reviews": {1, 1}, "critical-grants": {1, 1}, "owned-changes": {1, 1}, "grants": {1, 1},
 	} {
 		f, rows := w.measure(id)
 		open := 0
@@ -226,7 +234,7 @@ func TestEveryMeasureTellsGoodFromBad(t *testing.T) {
 			}
 		}
 	}
-	if f, _ := w.measure("ledger"); f.Population != 39 || f.Exceptions != 0 {
+	if f, _ := w.measure("ledger"); f.Population != 47 || f.Exceptions != 0 {
 		t.Errorf("the ledger: %s", f.Says)
 	}
 }

@@ -160,6 +160,21 @@ var measures = []measure{
 		columns: []string{"ordered by", "at", "changes", "reason"}, rows: reversals,
 	},
 	{
+		id: "emergencies", title: "Emergency access that was gone in time and reviewed", one: "emergency", many: "emergencies", as: "gone by their end and reviewed in time",
+		query:   "emergencies called in the period; good: confirmed gone and not overrun, and reviewed by its day, or not due yet at the end of the period",
+		columns: []string{"rule", "state", "called by", "at", "until", "ended", "due", "reviewer", "warranted"}, rows: of(store.Emergencies, by("at"), emergency),
+	},
+	{
+		id: "campaigns", title: "Recertification campaigns that are closed", one: "campaign", many: "campaigns", as: "closed with every line decided",
+		query:   "campaigns opened in the period; good: closed, which a campaign is when every line is decided and what was denied is confirmed gone",
+		columns: []string{"campaign", "state", "opened", "closed", "lines", "carried"}, rows: of(store.Campaigns, by("at"), campaign),
+	},
+	{
+		id: "reviews", title: "Lines of campaigns that a person decided", one: "decided line", many: "decided lines", as: "decided by a named person with a reason",
+		query:   "lines of campaigns decided in the period; good: a named person decided, and silence did not",
+		columns: []string{"campaign", "verdict", "reviewer", "at", "system", "entitlement", "identity"}, rows: of(store.Reviews, all, review),
+	},
+	{
 		id: "ledger", title: "Events in the ledger, with who acted", one: "event", many: "events", as: "readable leaves that name an actor and an object",
 		query:   "ledger entries of the period; good: the leaf is well-formed and names its actor and its object. That the tree holds them, the checkpoint and the receipts prove",
 		columns: []string{"entry", "time", "type", "actor"}, rows: entries,
@@ -180,7 +195,7 @@ func expiry(g onus.Grant, p Period) (Row, bool) {
 }
 
 func approval(a onus.Approval, p Period) (Row, bool) {
-	who, wrong := make([]string, 0, len(a.Answers)), []string{}
+	who, wrong := make([]string, 0, len(a.Answers)), make([]string, 0, 2*len(a.Answers)+2)
 	for _, x := range a.Answers {
 		who = append(who, x.Person)
 		wrong = append(wrong, fault(x.After < onus.Hasty, x.Person+" answered after "+x.After.String())...)
@@ -229,6 +244,24 @@ func accessError(e onus.AccessError, _ Period) (Row, bool) {
 	return why(cmp.Or(v.Control.Today, v.Control.Mail), []string{
 		string(e.State), string(e.System), e.Entitlement, when(e.Reported), strings.Join(classes, ", "), string(v.Confidence), when(e.Closed),
 	}, wrong...), true
+}
+
+func emergency(v onus.Emergency, p Period) (Row, bool) {
+	wrong := fault(!v.Overrun.IsZero() || v.Ended.IsZero() && p.To.After(v.Until), "it is not gone by its end")
+	wrong = append(wrong, fault(v.Reviewed.IsZero() && !v.Due.IsZero() && p.To.After(v.Due) || v.Reviewed.After(v.Due), "it was not reviewed by "+when(v.Due))...)
+	return why(v.Answers, []string{
+		v.Rule, string(v.State), v.Person, when(v.At), when(v.Until), when(v.Ended), when(v.Due), v.Reviewer, strconv.FormatBool(v.Warranted),
+	}, wrong...), true
+}
+
+func campaign(v onus.Campaign, _ Period) (Row, bool) {
+	return why(v.Terms.Owner, []string{v.Terms.Name, string(v.State), when(v.Opened), when(v.Closed), strconv.Itoa(v.Lines), strconv.Itoa(v.Carry)},
+		fault(v.State != onus.CampaignClosed, "it is "+string(v.State))...), true
+}
+
+func review(v onus.Review, p Period) (Row, bool) {
+	return why(v.Person, []string{v.Campaign, string(v.Verdict), v.Person, when(v.At), string(v.Line.System), v.Line.Entitlement, string(v.Line.Identity)},
+		append(fault(v.Silent || v.Person == "", "nobody decided it in time"), fault(v.Reason == "", "there is no reason")...)...), p.has(v.At) && !v.Planted
 }
 
 func finding(f onus.Finding, _ Period) (Row, bool) {

@@ -92,7 +92,7 @@ func inTime(run onus.Run, c onus.Change) (Row, bool) {
 
 func owned(run onus.Run, c onus.Change) (Row, bool) {
 	o := c.Planned.Owners
-	lacks := []string{}
+	lacks := make([]string, 0, 5)
 	for _, d := range []struct{ who, duty string }{
 		{o.Workflow, "workflow"}, {o.System, "system"}, {o.Provisioning, "provisioning"}, {o.Revocation, "revocation"}, {o.Exceptions, "exceptions"},
 	} {

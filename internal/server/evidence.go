@@ -126,3 +126,16 @@ func (b *Books) prove(ctx context.Context, made *evidence.Bundle) error {
 	}
 	return made.Finish(ctx, p.Receipt, signed)
 }
+
+// StandingReport works out a report that is asked for again and again.
+func (b *Books) StandingReport(ctx context.Context, name string, p evidence.Period) (rep evidence.StandingReport, err error) {
+	s, err := evidence.FindStanding(name)
+	if err != nil {
+		return rep, err
+	}
+	err = b.store.View(ctx, func(r store.Reader) error {
+		rep, err = s.Report(ctx, r, p)
+		return err
+	})
+	return rep, err
+}
