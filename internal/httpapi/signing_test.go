@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -44,9 +45,7 @@ func TestADecisionIsSignedAsItIsMade_ASVS_11(t *testing.T) {
 	signed := w.signs(viktor, path+"/statements", yes)
 	send := func(body map[string]any, s *onus.Signed) answer {
 		all := map[string]any{"signed": s}
-		for k, v := range body {
-			all[k] = v
-		}
+		maps.Copy(all, body)
 		return w.ask(viktor, "POST", path+"/answers", all, "If-Match", seen)
 	}
 	w.want(send(map[string]any{"yes": false, "reason": "seen with both"}, signed), http.StatusForbidden)

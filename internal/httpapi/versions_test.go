@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/httpapi"
+	"github.com/onus-id/onus/internal/server"
 )
 
 // definitions are the files of the folder, with a text in one of them replaced.
@@ -88,6 +90,27 @@ func TestAVersionIsProposedComparedDecidedAndBroughtBack(t *testing.T) {
 	w.want(w.ask(helen, "POST", api+"/versions/"+again.ID+"/decisions", no, "If-Match", seen), http.StatusUnprocessableEntity, "reason")
 	no["reason"] = "we keep it"
 	w.want(w.ask(helen, "POST", api+"/versions/"+again.ID+"/decisions", no, "If-Match", seen), http.StatusOK, "refused")
+}
+
+// A machine proposes by its token, sees what it proposed, and decides nothing;
+// nor does its sponsor decide on what it brought.
+func TestAMachineProposesAndItsSponsorDoesNotDecide(t *testing.T) {
+	w := newWorld(t)
+	all, err := w.server.Machines(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := all[slices.IndexFunc(all, func(m server.MachineView) bool { return m.Login == "key-payroll" })]
+	it := "machine " + string(m.ID)
+	files := w.definitions("workflows/joiner.yaml", "subject.grade >= 5", "subject.grade >= 6")
+	v := w.version(w.want(w.ask(it, "POST", api+"/versions", map[string]any{"files": files}), http.StatusOK, m.Sponsor))
+	path := api + "/versions/" + v.ID
+	seen := w.want(w.ask(it, "GET", path, nil), http.StatusOK).header.Get("ETag")
+	for _, who := range []string{it, m.Sponsor} {
+		w.want(w.ask(who, "POST", path+"/decisions", map[string]any{"yes": true}, "If-Match", seen), http.StatusForbidden)
+	}
+	w.want(w.ask("machine idn_none", "POST", api+"/versions", map[string]any{"files": files}), http.StatusNotFound)
+	w.permittedBy(map[string]string{"version.proposed": "proposing.machine"})
 }
 
 func (w *world) versions(as string) []onus.Version {

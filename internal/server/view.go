@@ -81,6 +81,7 @@ func (s *Server) PlanView(ctx context.Context) (PlanView, error) {
 	if err != nil {
 		return PlanView{}, err
 	}
+	defer s.Hold()()
 	var v PlanView
 	err = s.store.View(ctx, func(r store.Reader) error {
 		v = PlanView{}
