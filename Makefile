@@ -57,6 +57,7 @@ servers:
 node-packages:
 	@tools/needs node-packages internal/rig/scimmy
 	@tools/needs node-packages internal/rig/postgres18
+	@tools/needs node-packages internal/rig/axe
 
 check-format:
 	@echo 'check: format'

@@ -115,6 +115,7 @@ var house = []room{
 
 	{"internal/server/servertest", "onus internal/flow internal/ownership internal/server"},
 	{"internal/httpapi", "onus ledger internal/review internal/durable internal/telemetry internal/authn internal/flow internal/health internal/escalation internal/engine internal/ownership internal/attribution internal/evidence internal/trail internal/authority internal/server"},
+	{"internal/console", "onus internal/authn internal/authority internal/flow internal/escalation internal/engine internal/attribution internal/ownership internal/server"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},
@@ -125,7 +126,7 @@ var house = []room{
 	{"internal/bench", "onus connector"},
 
 	{"internal/cli", "onus ledger internal/flow internal/flow/schema internal/flow/starter internal/planning internal/flowtest " +
-		"internal/health internal/escalation internal/review internal/engine internal/ownership internal/attribution internal/evidence internal/trail internal/authority internal/telemetry internal/httpapi internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
+		"internal/health internal/escalation internal/review internal/engine internal/ownership internal/attribution internal/evidence internal/trail internal/authority internal/telemetry internal/httpapi internal/console internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness"},
 	{"cmd/onus", "internal/cli"},
 	{"cmd/onus-verify", "ledger"},
 }
@@ -146,6 +147,7 @@ var (
 		"internal/trail":             "internal/store/sqlite",
 		"internal/evidence":          "internal/store/sqlite",
 		"internal/authn":             "internal/store/sqlite",
+		"internal/console":           "internal/httpapi",
 		"internal/access":            "internal/attribution internal/trail internal/store/sqlite internal/store/postgres",
 		"internal/attribution":       "internal/engine internal/engine/riverqueue internal/store/sqlite source/csv",
 		"internal/intake":            "source/csv internal/store/sqlite",
@@ -186,6 +188,7 @@ var mayKnow = map[string]string{
 	"github.com/cedar-policy/":    "internal/authority",
 	"github.com/hiddeco/":         "internal/sshkey",
 	"github.com/danielgtaylor/":   "internal/httpapi",
+	"github.com/a-h/templ":        "internal/console",
 	"github.com/prometheus/":      "internal/telemetry",
 	"go.opentelemetry.io/":        "internal/telemetry",
 	"github.com/go-webauthn/":     "internal/authn",

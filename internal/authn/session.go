@@ -83,6 +83,16 @@ func (d *Desk) Session(ctx context.Context, text string) (s store.Session, who o
 	return s, who, err
 }
 
+// Peek is Session for what a page asks by itself: it does not count as use, so
+// a page that is left open does not keep its session from idling.
+func (d *Desk) Peek(ctx context.Context, text string) (s store.Session, who onus.Identity, err error) {
+	err = d.Store.View(ctx, func(r store.Reader) error {
+		s, who, err = d.session(ctx, r, text, d.Now().UTC())
+		return err
+	})
+	return s, who, err
+}
+
 func (d *Desk) session(ctx context.Context, r store.Reader, text string, now time.Time) (store.Session, onus.Identity, error) {
 	limits := d.Limits.orDefault()
 	s, found, err := one(ctx, r, store.Sessions, text)

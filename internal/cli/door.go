@@ -3,13 +3,17 @@ package cli
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
+	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/console"
 	"github.com/onus-id/onus/internal/httpapi"
 	"github.com/onus-id/onus/internal/server"
 	"github.com/onus-id/onus/internal/telemetry"
@@ -64,8 +68,17 @@ func (e *env) withDoor(ctx context.Context, s *server.Server, d door, do func(co
 		defer cancel()
 		err = errors.Join(err, stopTracing(end))
 	}()
+	desk := httpapi.AtDesk{Desk: parts.Desk}
+	pages := console.New(console.Config{
+		Server: s, Providers: slices.Collect(maps.Keys(parts.Providers)), Log: s.Log, Now: e.now, UntilClosing: httpapi.UntilClosing,
+		Viewer: func(r *http.Request) (console.Viewer, error) {
+			in, err := desk.Person(r)
+			return console.Viewer{Mail: in.Name, ID: in.Identity}, err
+		},
+	})
 	h := httpapi.New(httpapi.Config{
-		Server: s, Callers: httpapi.AtDesk{Desk: parts.Desk}, Replies: parts.Replies, Metrics: telemetry.NewMetrics(s.Books().Gauges),
+		Console: pages,
+		Server:  s, Callers: desk, Replies: parts.Replies, Metrics: telemetry.NewMetrics(s.Books().Gauges),
 		Log: s.Log, Now: e.now, Key: parts.Key, Desk: parts.Desk, Passkeys: parts.Passkeys, Providers: parts.Providers, Workloads: parts.Workloads,
 	})
 	e.progress("answering at https://%s", l.Addr())

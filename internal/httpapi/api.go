@@ -55,6 +55,8 @@ type Config struct {
 	Providers map[string]*authn.Provider // identity providers by the name in their address
 	Workloads []authn.Workload
 
+	Console http.Handler // pages for browsers, at every other address; nil: none
+
 	Rate  float64 // requests a second of one caller; 0: 20
 	Burst int     // at once; 0: 40
 }
@@ -86,6 +88,9 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /readyz", a.readyz)
 	if c.Metrics != nil {
 		mux.HandleFunc("GET /metrics", a.metrics)
+	}
+	if c.Console != nil {
+		mux.Handle("/", c.Console)
 	}
 	return telemetry.Traced(a.guard(mux))
 }

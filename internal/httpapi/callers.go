@@ -38,6 +38,17 @@ func (c AtDesk) Caller(r *http.Request) (Caller, error) {
 	return who, within(who, r.Method)
 }
 
+// LiveHeader marks what a page asks by itself, without anybody at it.
+const LiveHeader = "Onus-Live"
+
+// Person is who looks at a page: by their session, and by nothing else.
+func (c AtDesk) Person(r *http.Request) (server.SignedIn, error) {
+	if r.Header.Get(LiveHeader) != "" {
+		return server.Watching(r.Context(), c.Desk, cookie(r, sessionCookie))
+	}
+	return server.SignedInBy(r.Context(), c.Desk, cookie(r, sessionCookie), "")
+}
+
 // within holds a person's token to what it was made for.
 func within(who Caller, method string) error {
 	need := ScopeAct

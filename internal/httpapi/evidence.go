@@ -82,7 +82,7 @@ func (a *api) evidence() {
 		From  int64  `query:"from" minimum:"0" doc:"the entry to begin with"`
 	}, send sse.Sender,
 	) {
-		ctx, stop := untilClosing(ctx)
+		ctx, stop := UntilClosing(ctx)
 		defer stop()
 		err := a.mayLook(ctx, callerOf(ctx), server.Ref{Kind: "ledger"})
 		if n, bad := strconv.ParseInt(in.After, 10, 64); bad == nil && n >= 0 {

@@ -103,8 +103,8 @@ func makePair(certFile, keyFile string, now time.Time) (pair tls.Certificate, er
 // closing is how long requests under way have when the door closes.
 const closing = 10 * time.Second
 
-// untilClosing ends, for a live view, when the door closes.
-func untilClosing(ctx context.Context) (context.Context, context.CancelFunc) {
+// UntilClosing ends, for a live view, when the door closes.
+func UntilClosing(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	if door, ok := ctx.Value(closingKey).(context.Context); ok {
 		context.AfterFunc(door, cancel)

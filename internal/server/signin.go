@@ -60,6 +60,17 @@ func SignedInBy(ctx context.Context, d *authn.Desk, session, token string) (Sign
 		return in, nil
 	}
 	s, who, err := d.Session(ctx, session)
+	return atSession(d, s, who, err)
+}
+
+// Watching says whose a session is to a page that asks by itself, which is no
+// use of the session.
+func Watching(ctx context.Context, d *authn.Desk, session string) (SignedIn, error) {
+	s, who, err := d.Peek(ctx, session)
+	return atSession(d, s, who, err)
+}
+
+func atSession(d *authn.Desk, s store.Session, who onus.Identity, err error) (SignedIn, error) {
 	if err != nil {
 		return SignedIn{}, err
 	}

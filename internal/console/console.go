@@ -1,0 +1,147 @@
+// Package console is the door for browsers: pages that people read and decide
+// at, drawn on the server. It decides nothing: what a page shows and what a
+// form does are calls of package server, made as the person who looks. What
+// signs somebody in is the interface over HTTP, which the sign-in page calls.
+//
+// A screen is a file of its own: its handler, the view that the handler makes
+// from what the server says, and a template of the same name that draws it.
+package console
+
+//go:generate go tool -modfile=../../tools/templ.mod templ generate -log-level error
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/authority"
+	"github.com/onus-id/onus/internal/server"
+)
+
+// A Viewer is the person who looks.
+type Viewer struct {
+	Mail string
+	ID   onus.IdentityID
+}
+
+// actor is the viewer as the ledger names them.
+func (v Viewer) actor() onus.Actor { return onus.Actor("person:" + string(v.ID)) }
+
+// Config is what the console needs.
+type Config struct {
+	Server    *server.Server
+	Viewer    func(*http.Request) (Viewer, error) // a Denied error: nobody is signed in
+	Providers []string                            // of single sign-on, by the name in their address
+	Log       *slog.Logger
+	Now       func() time.Time
+
+	// UntilClosing ends a live view when the door closes; nil: with its request.
+	UntilClosing func(context.Context) (context.Context, context.CancelFunc)
+}
+
+// console is the door at work.
+type console struct {
+	Config
+
+	assets assets
+}
+
+// New makes the handler of every page. What guards all doors (bounds on
+// requests, refusal of what other sites send) stands before it.
+func New(c Config) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.UntilClosing == nil {
+		c.UntilClosing = context.WithCancel
+	}
+	slices.Sort(c.Providers)
+	h := &console{Config: c, assets: bundled()}
+	mux := http.NewServeMux()
+	mux.Handle("GET /assets/", h.assets)
+	mux.HandleFunc("GET /sign-in", h.signIn)
+	mux.Handle("GET /{$}", http.RedirectHandler("/mine", http.StatusSeeOther))
+	mux.HandleFunc("GET /mine", h.page(h.mine))
+	mux.HandleFunc("GET /exceptions/{id}", h.page(h.exception))
+	mux.HandleFunc("POST /exceptions/{id}", h.page(h.decide))
+	mux.HandleFunc("GET /approvals/{id}", h.page(h.approval))
+	mux.HandleFunc("POST /approvals/{id}", h.page(h.answer))
+	mux.HandleFunc("GET /runs/{id}", h.page(h.run))
+	mux.HandleFunc("GET /identities/{id}", h.page(h.identity))
+	mux.HandleFunc("GET /why", h.page(h.why))
+	mux.HandleFunc("GET /find", h.page(h.find))
+	mux.HandleFunc("GET /live", h.live)
+	mux.HandleFunc("/", h.page(func(context.Context, look) (view, error) {
+		return view{}, onus.Errorf(onus.NotFound, "the list of what needs you is under Mine", "there is no such page")
+	}))
+	return h.guard(mux)
+}
+
+// A look is one request of a person.
+type look struct {
+	*http.Request
+
+	who   Viewer
+	nonce string
+	now   time.Time
+}
+
+// A view is what a page shows.
+type view struct {
+	title   string
+	command string // the same at the command line
+	status  int    // 0: 200
+	body    templ.Component
+	goTo    string // instead of a page: where to go on
+}
+
+// page answers as whoever is signed in.
+func (h *console) page(show func(context.Context, look) (view, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		l := look{Request: r, nonce: nonceOf(r.Context()), now: h.Now()}
+		var err error
+		if l.who, err = h.Viewer(r); err != nil {
+			h.signInFirst(w, l)
+			return
+		}
+		defer h.Server.Hold()()
+		v, err := show(r.Context(), l)
+		if err != nil {
+			v = h.trouble(r.Context(), err)
+		}
+		if v.goTo != "" {
+			http.Redirect(w, r, v.goTo, http.StatusSeeOther)
+			return
+		}
+		h.draw(w, l, v)
+	}
+}
+
+// draw sends a page.
+func (h *console) draw(w http.ResponseWriter, l look, v view) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if v.status != 0 {
+		w.WriteHeader(v.status)
+	}
+	if err := frame(h.frameOf(l, v), v.body).Render(l.Context(), w); err != nil && l.Context().Err() == nil {
+		h.Log.WarnContext(l.Context(), "a page was not sent whole", slog.String("path", l.URL.Path), slog.Any("error", err))
+	}
+}
+
+// mayLook says that a viewer may see a thing. What they may not see is not
+// there for them.
+func (h *console) mayLook(ctx context.Context, l look, on server.Ref) error {
+	ruling, err := h.Server.May(ctx, l.who.Mail, authority.Look, on)
+	if err != nil && onus.KindOf(err) != onus.NotFound {
+		return err
+	}
+	if err != nil || !ruling.Allowed {
+		return onus.Errorf(onus.NotFound, "", "there is no %s, or it is not for you to see", on)
+	}
+	return nil
+}
