@@ -168,3 +168,27 @@ func TestWhatIsNotForSomebodyIsNotThere(t *testing.T) {
 		p.Shows("or it is not for you to see")
 	}
 }
+
+// Why somebody has something: in a sentence, with who answers and a drawing
+// whose links lead on; found by typing the beginning of a login.
+func TestWhySomebodyHasSomethingIsFoundByTyping(t *testing.T) {
+	w, open := newWorld(t), rig.OpenBrowser(t)
+	p := w.signsIn(open, "wide", noor)
+	p.Press("/")
+	p.Until(`document.activeElement.id === "seek"`)
+	p.Do(`document.activeElement.value = ""`) // the browser of the tests types the key as well
+	p.Press("geor")
+	p.Until(`document.querySelector("#found a")`)
+	w.uncomplaining(p)
+	p.Do(`document.querySelector("#found a").focus()`)
+	p.Press("\r")
+	p.Shows("Accounts")
+	w.uncomplaining(p)
+	p.Click(`a[href*="group%3Afinance"]`)
+	p.Shows("Answers for it")
+	p.Shows("How it came about")
+	w.uncomplaining(p)
+	p.Click(`.lanes a[href^="/runs/"]`)
+	p.Shows("Run for george.amadi")
+	w.uncomplaining(p)
+}

@@ -5,7 +5,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/lanes"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -13,7 +15,9 @@ import (
 type whyView struct {
 	Now       time.Time
 	Who, What string
+	At        string                   // as it was asked; empty: now
 	Found     *attribution.Explanation // nil: nothing was asked yet
+	Lanes     string                   // the drawing of it
 }
 
 func (h *console) why(ctx context.Context, l look) (view, error) {
@@ -24,12 +28,40 @@ func (h *console) why(ctx context.Context, l look) (view, error) {
 	if err := h.mayLook(ctx, l, server.Ref{Kind: "identity", ID: v.Who}); err != nil {
 		return view{}, err
 	}
-	x, err := h.Server.Books().Explain(ctx, v.Who, v.What)
+	v.At = l.URL.Query().Get("at")
+	at, err := momentOf(v.At)
 	if err != nil {
 		return view{}, err
 	}
-	v.Found = &x
+	x, err := h.Server.Books().Explain(ctx, v.Who, v.What, at)
+	if err != nil {
+		return view{}, err
+	}
+	v.Found, v.Lanes = &x, x.Graph().Inline(linkOf)
 	return view{title: x.Sentence, command: "onus explain " + v.Who + " " + v.What, body: why(v)}, nil
+}
+
+// momentOf reads a time as a browser's form gives it, in UTC; empty: now.
+func momentOf(text string) (at time.Time, err error) {
+	if text == "" {
+		return at, nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04", time.RFC3339, time.DateOnly} {
+		if at, err = time.Parse(layout, text); err == nil {
+			return at, nil
+		}
+	}
+	return at, onus.Errorf(onus.Invalid, "as in 2026-03-02T09:00, in UTC", "%q is no time", text)
+}
+
+// linkOf is the page of a node of the drawing; empty: it has none.
+func linkOf(n lanes.Node) string {
+	switch n.Kind {
+	case "identity", "exception", "approval", "run", "change":
+		return pageOf(n.Ref)
+	default:
+		return ""
+	}
 }
 
 // A foundView is what a search came upon.

@@ -25,7 +25,13 @@ type box struct{ x, y, h int }
 // SVG draws the graph. Href gives where a node leads, and "" for nowhere; nil
 // is a drawing without links. It has a title and a description for whoever
 // cannot see it, colours that follow the reader's scheme, and no script.
-func (g *Graph) SVG(href func(Node) string) string {
+func (g *Graph) SVG(href func(Node) string) string { return g.drawn(href, style) }
+
+// Inline is SVG for a page that brings the colours itself, for the classes
+// lane, head, box, more, edge and tip.
+func (g *Graph) Inline(href func(Node) string) string { return g.drawn(href, "") }
+
+func (g *Graph) drawn(href func(Node) string, style string) string {
 	boxes := map[string]box{}
 	height := header
 	for i, l := range All {
