@@ -10,7 +10,7 @@ import (
 )
 
 // ASVS V7.1: a session ends by itself.
-func TestASVSV7SessionsEndByTime(t *testing.T) {
+func TestSessionsEndByTime_ASVS_7(t *testing.T) {
 	w := newWorld(t)
 	idle := w.session(ana, false)
 	w.now = w.now.Add(29 * time.Minute)
@@ -39,7 +39,7 @@ func TestASVSV7SessionsEndByTime(t *testing.T) {
 
 // authentik #25081, ASVS V7.4: sessions survived deactivation. Here who left
 // is gone at the next request, whatever the session was.
-func TestASVSV7ASessionEndsWithWhoLeaves(t *testing.T) {
+func TestASessionEndsWithWhoLeaves_ASVS_7(t *testing.T) {
 	w := newWorld(t)
 	text := w.session(ana, true)
 	w.leaves(ana, anaMail)
@@ -53,7 +53,7 @@ func TestASVSV7ASessionEndsWithWhoLeaves(t *testing.T) {
 
 // ASVS V7.2: session fixation. A session's secret is new at sign-in and at
 // step-up; what was known before is worth nothing.
-func TestASVSV7SessionFixation(t *testing.T) {
+func TestSessionFixation_ASVS_7(t *testing.T) {
 	w := newWorld(t)
 	before := w.session(ana, false)
 	s, _, err := w.Session(t.Context(), before)
@@ -88,7 +88,7 @@ func TestASVSV7SessionFixation(t *testing.T) {
 }
 
 // ASVS V10.4: token replay. One sign-in gives one session.
-func TestASVSV10ReplayOfASignIn(t *testing.T) {
+func TestASignInGivesOneSession_TokenReplay_ASVS_10(t *testing.T) {
 	w := newWorld(t)
 	in := authn.SignIn{Person: ana, How: "oidc", Ceremony: "nonce"}
 	text, _, err := w.Begin(t.Context(), in)
@@ -110,7 +110,7 @@ func TestASVSV10ReplayOfASignIn(t *testing.T) {
 }
 
 // ASVS V6.3.8: enumeration. Whatever is wrong with a secret, the answer is one.
-func TestASVSV6Enumeration(t *testing.T) {
+func TestWhateverIsWrongTheAnswerIsOne_Enumeration_ASVS_6(t *testing.T) {
 	w := newWorld(t)
 	ended, left, idle := w.session(ana, false), w.session(bo, false), w.session(ana, false)
 	if err := w.End(t.Context(), ended); err != nil {
@@ -132,7 +132,7 @@ func TestASVSV6Enumeration(t *testing.T) {
 	}
 }
 
-func TestASVSV8TokensAreOfTheirOwner(t *testing.T) {
+func TestTokensAreOfTheirOwner_ASVS_8(t *testing.T) {
 	w := newWorld(t)
 	text, made, err := w.MakeToken(t.Context(), authn.Grantee{Owner: machine, Name: "ci", Scopes: []string{"propose"}, For: 24 * time.Hour})
 	if err != nil {
@@ -226,7 +226,7 @@ func TestTheFirstAdministratorIsInvitedOnce(t *testing.T) {
 }
 
 // ASVS V3.7: open redirect in the login's return address.
-func TestASVSV3OpenRedirect(t *testing.T) {
+func TestOpenRedirect_ASVS_3(t *testing.T) {
 	for asked, want := range map[string]string{
 		"/approvals/apr_4f?x=1#why": "/approvals/apr_4f?x=1#why", "/": "/", "": "/",
 		"https://evil.example": "/", "//evil.example": "/", "/\\evil.example": "/", "\\\\evil.example": "/", "javascript:alert(1)": "/",

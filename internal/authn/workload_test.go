@@ -124,7 +124,7 @@ func (i *issuer) says(claims map[string]any) string {
 
 // A program is a machine identity by the word of an identity provider, in the
 // form of GitHub's. ASVS V9 and V10: replay, audience, algorithm confusion.
-func TestASVSV9AWorkloadIsWhoItsProviderSays(t *testing.T) {
+func TestAWorkloadIsWhoItsProviderSays_AlgorithmConfusion_TokenReplay_ASVS_9(t *testing.T) {
 	w, i := newWorld(t), newIssuer(t)
 	workloads := []authn.Workload{{
 		Provider: &authn.Provider{Issuer: i.url}, Audience: "https://onus.example", Subject: "repo:acme/iam:ref:refs/heads/*", Login: "svc-build", Scopes: []string{"propose"},

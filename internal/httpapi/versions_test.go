@@ -131,7 +131,7 @@ func TestNoFileOfAProposalLeavesItsFolder_PathTraversal_ASVS_5(t *testing.T) {
 	}
 }
 
-// OWASP ASVS V12, V13 (server-side request forgery): whoever may propose does not
+// OWASP ASVS V13 (configuration; server-side request forgery): whoever may propose does not
 // have Onus read other files, or call other hosts, than those that were published.
 func TestAProposalMovesNoSource_SSRF_ASVS_13(t *testing.T) {
 	w := newWorld(t)

@@ -197,3 +197,17 @@ func (w *world) permittedBy(policy map[string]string) {
 		}
 	}
 }
+
+// wants is what asking lets people ask for.
+func (w *world) wants() []onus.Wanted {
+	return []onus.Wanted{{System: "directory", Entitlement: "group:it"}}
+}
+
+func (w *world) id(login string) onus.IdentityID {
+	w.Helper()
+	id, err := w.server.IdentityOf(w.Context(), login)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return id
+}

@@ -47,7 +47,7 @@ func TestWebhookSignaturesAreThoseOfTheSpecification(t *testing.T) {
 	}
 }
 
-func TestWebhookReplay(t *testing.T) {
+func TestWebhookReplay_ASVS_4(t *testing.T) {
 	now, secret := time.Unix(specTime, 0), secretOf(t, specSecret)
 	former := secretOf(t, "whsec_"+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32)))
 	for name, c := range map[string]struct {
@@ -232,7 +232,7 @@ func TestWebhookFaults(t *testing.T) {
 
 // SSRF (OWASP ASVS 5.2.6): no name, no way of writing an address and no
 // second look-up brings a webhook to a private address.
-func TestNoWebhookReachesAPrivateAddress(t *testing.T) {
+func TestNoWebhookReachesAPrivateAddress_SSRF_ASVS_13(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("it reached %s", r.Host) }))
 	defer s.Close()
 	u, err := url.Parse(s.URL)
