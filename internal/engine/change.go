@@ -16,8 +16,9 @@ import (
 
 // outcome says how a step left the run: free to go on, or waiting.
 type outcome struct {
-	wake time.Time // not zero: park the run until then
-	why  string
+	wake    time.Time // not zero: nothing more is asked of the system until then
+	why     string
+	inPlace bool // it is soon: the run keeps its place meanwhile
 }
 
 // step moves one change as far as it goes: intent, apply, confirm. What it
@@ -92,6 +93,9 @@ func (e *Engine) intend(ctx context.Context, l *live, i int, found *[]write) (ou
 
 // flush commits what was found.
 func (e *Engine) flush(ctx context.Context, found *[]write) error {
+	if len(*found) == 0 {
+		return nil
+	}
 	err := e.commit(ctx, *found...)
 	*found = nil
 	return err
@@ -106,7 +110,7 @@ func (e *Engine) before(ctx context.Context, l *live, t onus.Target) (image onus
 	if err := e.turn(ctx, l, t.System); err != nil {
 		return image, err
 	}
-	err = e.call(ctx, func(ctx context.Context) error {
+	err = e.call(ctx, t.System, func(ctx context.Context) error {
 		var a connector.Account
 		var err error
 		if ref := l.ref(t); ref != "" {
@@ -148,14 +152,6 @@ func guarded(call func() error) (err error) {
 		}
 	}()
 	return call()
-}
-
-// call calls a connector for as long as one call may take. A system that
-// hangs is one that cannot be reached: it is tried so often, and no more.
-func (e *Engine) call(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, e.Retry.Call)
-	defer cancel()
-	return guarded(func() error { return do(ctx) })
 }
 
 // carryOut applies an intended change and reads it back until the system
@@ -263,7 +259,7 @@ func (e *Engine) apply(ctx context.Context, conn connector.Connector, c onus.Cha
 	// A deleted account's sessions can be ended only before. Else they are
 	// ended after, or they would be opened again.
 	deletes := want.Verb == onus.EnsureAbsent && !want.Target.IsGrant()
-	err = e.call(ctx, func(ctx context.Context) error {
+	err = e.call(ctx, want.Target.System, func(ctx context.Context) error {
 		if deletes {
 			if err := end(ctx); err != nil {
 				return err
@@ -282,7 +278,7 @@ func (e *Engine) verify(ctx context.Context, l *live, conn connector.Connector, 
 	if err := e.turn(ctx, l, want.Target.System); err != nil {
 		return v, err
 	}
-	err = e.call(ctx, func(ctx context.Context) error {
+	err = e.call(ctx, want.Target.System, func(ctx context.Context) error {
 		if want.Target.Account == "" && want.Verb != onus.EnsureAbsent {
 			a, err := conn.Find(ctx, want.Target.Name)
 			if err != nil && connector.KindOf(err) != connector.NotFound {
@@ -432,10 +428,7 @@ func (e *Engine) troubled(ctx context.Context, l *live, i int, c onus.Change, er
 	if parks {
 		return outcome{wake: now.Add(wait), why: c.Error}, false, nil
 	}
-	if err := e.flush(ctx, found); err != nil {
-		return outcome{}, false, err
-	}
-	return outcome{}, false, e.Sleep(ctx, wait)
+	return outcome{wake: now.Add(wait), why: c.Error, inPlace: true}, false, e.flush(ctx, found)
 }
 
 // backoff doubles from attempt to attempt, with jitter so that the runs that

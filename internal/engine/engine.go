@@ -72,6 +72,7 @@ type Engine struct {
 	window window
 	me     string // this process, among those that share the store
 	shared bool   // other processes may work on the same store
+	reach  reach  // which systems do not answer
 
 	mu     sync.Mutex
 	former map[onus.Digest]*flow.Program // that runs in flight were planned under; guarded by mu

@@ -25,6 +25,11 @@ type live struct {
 	fresh   int             // the change that this segment itself intended; -1: none
 	paid    onus.SystemName // whose next request has waited for its turn already
 	looking bool            // so has the last look
+	leaves  bool            // it takes access from somebody who has left
+
+	// Systems that this segment asks nothing more of until a time. The changes
+	// on the others go on meanwhile: one dead system delays nobody else's.
+	waits map[onus.SystemName]outcome
 }
 
 // AdvanceAll takes several runs as far as they can go, side by side, so that
@@ -254,19 +259,25 @@ func (e *Engine) advance(ctx context.Context, l *live) error {
 	if err != nil {
 		return err
 	}
+	if l.leaves, err = e.isLeaver(ctx, l); err != nil {
+		return err
+	}
 	for {
 		i := l.next()
-		if i < 0 {
-			leaver, err := e.isLeaver(ctx, l)
-			if err != nil {
+		if i < 0 && len(l.waits) > 0 {
+			parked, err := e.await(ctx, l, &found)
+			if err != nil || parked {
 				return err
 			}
-			if leaver { // the last look may have to stop a change that is confirmed just now
+			continue
+		}
+		if i < 0 {
+			if l.leaves { // the last look may have to stop a change that is confirmed just now
 				if err := e.flush(ctx, &found); err != nil {
 					return err
 				}
 			}
-			end, err := e.finish(ctx, l, leaver)
+			end, err := e.finish(ctx, l)
 			if later, is := asLater(err); is {
 				end, err = e.park(l, later.at, later.why), nil
 			}
@@ -276,35 +287,74 @@ func (e *Engine) advance(ctx context.Context, l *live) error {
 			return e.commit(ctx, append(found, end)...)
 		}
 		if c := l.changes[i]; e.elsewhere(c) {
+			if err := e.flush(ctx, &found); err != nil {
+				return err
+			}
 			return &elsewhereError{until: c.Lease}
 		}
 		out, err := e.step(ctx, l, i, &found)
 		if err != nil {
 			return err
 		}
-		if out.wake.IsZero() {
-			continue
+		if !out.wake.IsZero() {
+			l.wait(l.changes[i].Planned.Target.System, out)
 		}
-		return e.commit(ctx, append(found, e.park(l, out.wake, out.why))...)
 	}
+}
+
+func (l *live) wait(system onus.SystemName, out outcome) {
+	if l.waits == nil {
+		l.waits = map[onus.SystemName]outcome{}
+	}
+	l.waits[system] = out
+}
+
+// await waits for the first of the systems that the run waits for: in its
+// place when that is soon, else it parks the run until then.
+func (e *Engine) await(ctx context.Context, l *live, found *[]write) (parked bool, err error) {
+	var first onus.SystemName
+	for system, out := range l.waits {
+		if at := l.waits[first].wake; first == "" || out.wake.Before(at) || out.wake.Equal(at) && system < first {
+			first = system
+		}
+	}
+	out := l.waits[first]
+	if !out.inPlace {
+		return true, e.commit(ctx, append(*found, e.park(l, out.wake, out.why))...)
+	}
+	if err := e.flush(ctx, found); err != nil {
+		return false, err
+	}
+	delete(l.waits, first)
+	if d := out.wake.Sub(e.Now()); d > 0 {
+		return false, e.Sleep(ctx, d)
+	}
+	return false, nil
 }
 
 // next gives the index of the change to go on with, or -1. What was begun is
 // settled first; an exception pauses the rest but what the definition calls
-// independent.
+// independent, and what is taken from a leaver (rule 9). Changes on a system
+// that the run waits for are passed over.
 func (l *live) next() int {
 	paused := false
 	for i, c := range l.changes {
 		switch c.State {
 		case onus.ChangeIntended, onus.ChangeApplied:
-			return i
+			if _, waits := l.waits[c.Planned.Target.System]; !waits {
+				return i
+			}
 		case onus.ChangeExcepted:
 			paused = true
 		case onus.ChangePlanned, onus.ChangeHeld, onus.ChangeConfirmed, onus.ChangeOverridden, onus.ChangeRefused:
 		}
 	}
 	for i, c := range l.changes {
-		if c.State == onus.ChangePlanned && l.unblocked(c) && (!paused || c.Planned.Independent) {
+		if _, waits := l.waits[c.Planned.Target.System]; waits && !c.Planned.WarrantOnly {
+			continue
+		}
+		goesOn := !paused || c.Planned.Independent || l.leaves && c.Planned.Verb.TakesAway()
+		if c.State == onus.ChangePlanned && l.unblocked(c) && goesOn {
 			return i
 		}
 	}
@@ -409,7 +459,7 @@ func (e *Engine) park(l *live, wake time.Time, why string) write {
 
 // finish works out how a run stands when there is nothing to go on with. A
 // run is done only when every change of it is confirmed (rule 4).
-func (e *Engine) finish(ctx context.Context, l *live, leaver bool) (write, error) {
+func (e *Engine) finish(ctx context.Context, l *live) (write, error) {
 	count := map[onus.ChangeState]int{}
 	for _, c := range l.changes {
 		count[c.State]++
@@ -433,7 +483,7 @@ func (e *Engine) finish(ctx context.Context, l *live, leaver bool) (write, error
 		return nil, onus.Errorf(onus.Internal, "", "run %s has %d changes that nothing can move", run.ID, count[onus.ChangePlanned])
 	}
 	run.Ended = e.Now().UTC()
-	if run.State == onus.RunDone && leaver {
+	if run.State == onus.RunDone && l.leaves {
 		left, err := e.residual(ctx, l)
 		if err != nil {
 			return nil, err

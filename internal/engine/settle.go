@@ -213,7 +213,7 @@ func (e *Engine) residual(ctx context.Context, l *live) (write, error) {
 			return nil, err
 		}
 		var a connector.Account
-		err = e.call(ctx, func(ctx context.Context) (err error) {
+		err = e.call(ctx, known.System, func(ctx context.Context) (err error) {
 			a, err = conn.Read(ctx, known.Ref)
 			return err
 		})

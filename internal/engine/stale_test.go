@@ -99,9 +99,10 @@ func TestRetryOfAJoinerGivesNothingToSomebodyWhoLeft(t *testing.T) {
 func TestRetryOfALeaverTakesNothingFromSomebodyWhoCameBack(t *testing.T) {
 	w := newWorld(t)
 	w.goes(onus.Joined, "ana", nil)
-	w.dir.Fail(connectortest.OpApply, 1, connectortest.Fails(connector.Denied))
+	w.dir.Fail(connectortest.OpApply, 1, connectortest.Fails(connector.Denied)) // of the grant
+	w.dir.Fail(connectortest.OpApply, 2, connectortest.Fails(connector.Denied)) // of the account
 	w.goes(onus.Departed, "ana", nil)
-	x := w.theException(onus.DeniedBySystem)
+	x := w.exceptions()[0]
 	w.set("ana", func(who *onus.Identity) { who.State = onus.Active })
 	w.decide(engine.LookAgain, x, nil)
 	w.patiently(time.Hour)

@@ -125,6 +125,17 @@ func (w *world) engine(st store.Store) {
 	for name, f := range w.systems {
 		conns[name] = f
 	}
+	w.engineOn(st, conns)
+}
+
+// systemsAre puts others in the place of the scripted systems.
+func (w *world) systemsAre(conns map[onus.SystemName]connector.Connector) {
+	w.Helper()
+	w.engineOn(w.store, conns)
+}
+
+func (w *world) engineOn(st store.Store, conns map[onus.SystemName]connector.Connector) {
+	w.Helper()
 	var err error
 	w.eng, err = engine.New(engine.Config{
 		Store: st, Program: w.program, Systems: conns, Queue: w, Limit: w.limit, Now: w.now, Sleep: w.sleep,
