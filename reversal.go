@@ -19,6 +19,7 @@ type Reversal struct {
 // names, that were made in [Since, Until].
 type ReversalScope struct {
 	Change   ChangeID     `json:"change,omitempty"`
+	Changes  []ChangeID   `json:"changes,omitempty"` // several, such as all that an access error's cause did
 	Run      RunID        `json:"run,omitempty"`
 	Batch    string       `json:"batch,omitempty"`
 	Workflow WorkflowName `json:"workflow,omitempty"` // with Version: all that this version did

@@ -1856,6 +1856,7 @@ type ReversalPlanView struct {
 type ReversalScope struct {
 	Batch    *string    `json:"batch,omitempty"`
 	Change   *string    `json:"change,omitempty"`
+	Changes  *[]string  `json:"changes,omitempty"`
 	Identity *string    `json:"identity,omitempty"`
 	Read     *string    `json:"read,omitempty"`
 	Run      *string    `json:"run,omitempty"`

@@ -19,7 +19,7 @@ func (e *env) errorCmd() *cobra.Command {
 		Use: "error", Short: "Whose error some access was, who else has it, and how it is undone",
 		Example: "  onus error report --who ana.k --what role:ledger_write --should-not-hold --reason 'she is in sales'\n  onus error show err_4f…\n  onus error blast err_4f…",
 	})
-	cmd.AddCommand(e.errorReport(), e.errorList(), e.errorShow(), e.errorBlast(), e.errorClose(),
+	cmd.AddCommand(e.errorReport(), e.errorList(), e.errorShow(), e.errorBlast(), e.errorUndo(), e.errorClose(),
 		e.errorAnswer(attribution.Accept, "Say that it was yours"),
 		e.errorAnswer(attribution.Contest, "Say that it was otherwise; with evidence the verdict is reached again"),
 		e.errorAnswer(attribution.Dissent, "Put on record that you see it otherwise"))
@@ -154,6 +154,40 @@ func (e *env) errorBlast() *cobra.Command {
 		}
 		return nil
 	})
+}
+
+// errorUndo undoes in one act all that the cause of an error did, by the road
+// that every reversal takes.
+func (e *env) errorUndo() *cobra.Command {
+	var (
+		at          place
+		dir, reason string
+		preview     bool
+	)
+	output := oneOf("table", "json")
+	cmd := &cobra.Command{
+		Use: "undo ID --reason WHY", Short: "Undo all that the cause of an access error did, for everybody", Args: needs("ID"),
+		Long: `Undo orders the reversal of every change that 'onus error blast' finds, in one act. It
+takes the road of 'onus reverse': what was legitimately changed since is asked about, and
+what gives access back needs its approvals. You must be allowed to undo each of them.`,
+		Example: "  onus error undo err_4f… --dir acme --preview\n  onus error undo err_4f… --dir acme --reason 'version 7 gave sales the payroll group'",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
+				scope, err := s.Books().UndoScope(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				return e.reverse(ctx, s, scope, dir, reason, preview, output.chosen)
+			})
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
+	cmd.Flags().BoolVar(&preview, "preview", false, "show what it would do, and do nothing")
+	output.output(cmd)
+	return cmd
 }
 
 func (e *env) oneError(use, short string, do func(ctx context.Context, b *server.Books, id, form string) error) *cobra.Command {

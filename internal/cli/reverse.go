@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -57,24 +58,7 @@ The order is yours, with your reason. 'onus run' or 'onus serve' carries it out.
 				if err != nil {
 					return err
 				}
-				if preview {
-					v, err := s.PreviewReversal(ctx, scope, reason)
-					if err != nil {
-						return err
-					}
-					return e.showReversal(v, output.chosen)
-				}
-				by, person := e.operator(s.Program.Organisation)
-				rev, err := s.Reverse(ctx, engine.ReversalOrder{Scope: scope, By: by, Person: person, Reason: reason})
-				if err != nil {
-					return err
-				}
-				if output.chosen == "json" {
-					return e.asJSON(rev)
-				}
-				fmt.Fprintf(e.out, "reversal %s of %s of %s is ordered by %s\nnext: onus run %s --until-idle, then onus reverse report %s --dir %s\n",
-					rev.ID, counted(rev.Changes, "change"), people(rev.Identities), rev.Person, dir, rev.ID, dir)
-				return nil
+				return e.reverse(ctx, s, scope, dir, reason, preview, output.chosen)
 			})
 		},
 	}
@@ -86,6 +70,28 @@ The order is yours, with your reason. 'onus run' or 'onus serve' carries it out.
 	output.output(cmd)
 	cmd.AddCommand(e.reverseReport(), e.reverseList())
 	return cmd
+}
+
+// reverse orders a reversal, or shows what it would do.
+func (e *env) reverse(ctx context.Context, s *server.Server, scope onus.ReversalScope, dir, reason string, preview bool, form string) error {
+	if preview {
+		v, err := s.PreviewReversal(ctx, scope, reason)
+		if err != nil {
+			return err
+		}
+		return e.showReversal(v, form)
+	}
+	by, person := e.operator(s.Program.Organisation)
+	rev, err := s.Reverse(ctx, engine.ReversalOrder{Scope: scope, By: by, Person: person, Reason: reason})
+	if err != nil {
+		return err
+	}
+	if form == "json" {
+		return e.asJSON(rev)
+	}
+	fmt.Fprintf(e.out, "reversal %s of %s of %s is ordered by %s\nnext: onus run %s --until-idle, then onus reverse report %s --dir %s\n",
+		rev.ID, counted(rev.Changes, "change"), people(rev.Identities), rev.Person, dir, rev.ID, dir)
+	return nil
 }
 
 func people(n int) string {

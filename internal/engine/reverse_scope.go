@@ -30,7 +30,7 @@ func (e *Engine) selected(ctx context.Context, r store.Reader, s onus.ReversalSc
 		}
 		for _, c := range changes {
 			at := firstTime(c.Confirmed, c.Intended, run.Began)
-			if (s.Change != "" && c.ID != s.Change) || at.Before(s.Since) || !s.Until.IsZero() && at.After(s.Until) {
+			if (s.Change != "" && c.ID != s.Change) || (len(s.Changes) > 0 && !slices.Contains(s.Changes, c.ID)) || at.Before(s.Since) || !s.Until.IsZero() && at.After(s.Until) {
 				continue
 			}
 			undo[c.Identity] = append(undo[c.Identity], c.ID)
@@ -57,13 +57,13 @@ func firstTime(times ...time.Time) time.Time {
 // runsOf gives the runs that a reversal is about.
 func (e *Engine) runsOf(ctx context.Context, r store.Reader, s onus.ReversalScope) ([]onus.Run, error) {
 	named := 0
-	for _, is := range []bool{s.Change != "", s.Run != "", s.Batch != "", s.Workflow != "", s.Read != "", s.Identity != ""} {
+	for _, is := range []bool{s.Change != "", len(s.Changes) > 0, s.Run != "", s.Batch != "", s.Workflow != "", s.Read != "", s.Identity != ""} {
 		if is {
 			named++
 		}
 	}
 	if named != 1 {
-		return nil, onus.Errorf(onus.Invalid, "", "say what to undo by exactly one of a change, a run, a batch, a workflow's version, a read, or an identity")
+		return nil, onus.Errorf(onus.Invalid, "", "say what to undo by exactly one of a change, several, a run, a batch, a workflow's version, a read, or an identity")
 	}
 	switch {
 	case s.Change != "":
@@ -72,6 +72,8 @@ func (e *Engine) runsOf(ctx context.Context, r store.Reader, s onus.ReversalScop
 			return nil, err
 		}
 		return oneRun(ctx, r, c.Run)
+	case len(s.Changes) > 0:
+		return runsOfChanges(ctx, r, s.Changes)
 	case s.Run != "":
 		return oneRun(ctx, r, s.Run)
 	case s.Batch != "":
@@ -91,6 +93,28 @@ func (e *Engine) runsOf(ctx context.Context, r store.Reader, s onus.ReversalScop
 func oneRun(ctx context.Context, r store.Reader, id onus.RunID) ([]onus.Run, error) {
 	run, err := store.Runs.Get(ctx, r, string(id))
 	return []onus.Run{run}, err
+}
+
+// runsOfChanges gives each run of some changes once.
+func runsOfChanges(ctx context.Context, r store.Reader, ids []onus.ChangeID) ([]onus.Run, error) {
+	var all []onus.Run
+	seen := map[onus.RunID]bool{}
+	for _, id := range ids {
+		c, err := store.Changes.Get(ctx, r, string(id))
+		if err != nil {
+			return nil, err
+		}
+		if seen[c.Run] {
+			continue
+		}
+		seen[c.Run] = true
+		run, err := store.Runs.Get(ctx, r, string(c.Run))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, run)
+	}
+	return all, nil
 }
 
 // runsOfVersion gives what a version of a workflow did; what undid some of it

@@ -200,6 +200,13 @@ func (b *bearings) scope(ctx context.Context, t *authority.Thing, s onus.Reversa
 			return err
 		}
 		return b.run(ctx, t, c.Run)
+	case len(s.Changes) > 0:
+		for _, id := range s.Changes {
+			if err := b.scope(ctx, t, onus.ReversalScope{Change: id}); err != nil {
+				return err
+			}
+		}
+		return nil
 	case s.Run != "":
 		return b.run(ctx, t, s.Run)
 	case s.Batch != "":

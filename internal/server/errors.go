@@ -197,6 +197,41 @@ func (b *Books) AccessError(ctx context.Context, id string) (e onus.AccessError,
 	return e, err
 }
 
+// UndoScope is what a reversal undoes of all that the cause of an access error
+// did; where it reached nobody else, of the runs that made the error.
+func (b *Books) UndoScope(ctx context.Context, id string) (scope onus.ReversalScope, err error) {
+	err = b.store.View(ctx, func(r store.Reader) error {
+		e, err := store.AccessErrors.Get(ctx, r, id)
+		if err != nil {
+			return err
+		}
+		blast, err := attribution.NewPast(r).Blast(ctx, e)
+		if err != nil {
+			return err
+		}
+		for _, h := range blast.Hits {
+			scope.Changes = append(scope.Changes, h.Change)
+		}
+		if len(scope.Changes) > 0 {
+			return nil
+		}
+		for _, run := range e.Verdict.Runs {
+			changes, err := store.Changes.Query(ctx, r, store.ChangesOf(run))
+			if err != nil {
+				return err
+			}
+			for _, c := range changes {
+				scope.Changes = append(scope.Changes, c.ID)
+			}
+		}
+		if len(scope.Changes) == 0 {
+			return onus.Errorf(onus.Conflict, "what differs from our records on a system is drift: onus drift lists it, and repairs it", "no change of ours made %s", id)
+		}
+		return nil
+	})
+	return scope, err
+}
+
 // Blast finds who else has an error of the same cause.
 func (b *Books) Blast(ctx context.Context, id string) (blast attribution.Blast, err error) {
 	err = b.store.View(ctx, func(r store.Reader) error {

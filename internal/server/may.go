@@ -67,15 +67,31 @@ func (s *Server) MayUndo(ctx context.Context, mail string, scope onus.ReversalSc
 		if err != nil {
 			return err
 		}
-		t := authority.Thing{Kind: "what was done"}
-		if err := b.scope(ctx, &t, scope); err != nil {
-			return err
+		for _, part := range parts(scope) {
+			t := authority.Thing{Kind: "what was done"}
+			if err := b.scope(ctx, &t, part); err != nil {
+				return err
+			}
+			clean(&t)
+			if ruling = authority.Default.Decide(by, authority.Reverse, t); !ruling.Allowed {
+				return nil
+			}
 		}
-		clean(&t)
-		ruling = authority.Default.Decide(by, authority.Reverse, t)
 		return nil
 	})
 	return ruling, err
+}
+
+// parts are what somebody must be allowed to undo, each by itself, for a
+// scope: power over one of several changes is none over the others.
+func parts(scope onus.ReversalScope) (all []onus.ReversalScope) {
+	for _, id := range scope.Changes {
+		all = append(all, onus.ReversalScope{Change: id})
+	}
+	if len(all) == 0 {
+		return []onus.ReversalScope{scope}
+	}
+	return all
 }
 
 // permit is what the policy says to an act of a person, for the engine to

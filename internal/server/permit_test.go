@@ -147,3 +147,38 @@ func TestTheOwnerOfASystemSeesTheRunsThatTouchIt(t *testing.T) {
 		}
 	})
 }
+
+// Power over one of several changes is none over the others, in whatever order
+// they are named.
+func TestWhoeverUndoesSeveralChangesMayUndoEach(t *testing.T) {
+	const viktor = "viktor@starter.example"
+	h := newHouse(t)
+	h.run()
+	h.with(func(s *server.Server) {
+		changeOf := func(who string) onus.ChangeID {
+			id, err := s.IdentityOf(h.Context(), who)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := s.Books().Identity(h.Context(), string(id))
+			if err != nil || len(v.Runs) == 0 {
+				t.Fatalf("%s has %d runs: %v", who, len(v.Runs), err)
+			}
+			run, err := s.Books().Run(h.Context(), v.Runs[0].ID)
+			if err != nil || len(run.Steps) == 0 {
+				t.Fatalf("run %s has %d changes: %v", run.ID, len(run.Steps), err)
+			}
+			return run.Steps[0].ID
+		}
+		others, own := changeOf("yuki@starter.example"), changeOf(viktor)
+		for _, c := range []struct {
+			changes []onus.ChangeID
+			may     bool
+		}{{[]onus.ChangeID{others}, true}, {[]onus.ChangeID{own}, false}, {[]onus.ChangeID{others, own}, false}, {[]onus.ChangeID{own, others}, false}} {
+			ruling, err := s.MayUndo(h.Context(), viktor, onus.ReversalScope{Changes: c.changes})
+			if err != nil || ruling.Allowed != c.may {
+				t.Errorf("%v: allowed %t, %v", c.changes, ruling.Allowed, err)
+			}
+		}
+	})
+}
