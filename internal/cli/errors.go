@@ -34,6 +34,8 @@ func (e *env) errorReport() *cobra.Command {
 		should, not  bool
 		when         moment
 		right, match []string
+		file         string
+		finding, rev string
 	)
 	output := oneOf("text", "json")
 	cmd := &cobra.Command{
@@ -44,11 +46,22 @@ smallest combinations. It names who answers and who had a part, those of the tim
 and those of today, and cites the ledger entries that show it. What the evidence
 does not decide it leaves undetermined, and says what is missing.
 
+With --file it reports many at once, with --finding or --reversal what these are
+about: all of them, or none, with every fault named.
+
 With --right you say what the record should have said, with --match whose an account
 is. That is your word: it makes a verdict probable, and the ledger establishes it.`,
 		Example: "  onus error report --who ana.k --what role:ledger_write --should-not-hold --right record.department=Sales",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx := cmd.Context()
+			if file != "" || finding != "" || rev != "" {
+				for _, name := range []string{"who", "what", "should-hold", "should-not-hold", "at", "right", "match"} {
+					if cmd.Flags().Changed(name) {
+						return onus.Errorf(onus.Invalid, "leave it out", "--%s goes with --who and --what only", name)
+					}
+				}
+				return e.reportErrors(ctx, e.options(dir, at), file, finding, rev, rep.Reason, output.chosen)
+			}
 			switch {
 			case should == not:
 				return onus.Errorf(onus.Invalid, "one of --should-hold and --should-not-hold", "say whether they should hold it")
@@ -79,6 +92,9 @@ is. That is your word: it makes a verdict probable, and the ledger establishes i
 	f.BoolVar(&should, "should-hold", false, "they should hold it, and do not")
 	f.BoolVar(&not, "should-not-hold", false, "they hold it, and should not")
 	f.Var(&when, "at", "when it was so (default now)")
+	f.StringVar(&file, "file", "", "report many from this CSV file, all or none: who,what,should-hold,at,reason")
+	f.StringVar(&finding, "finding", "", "report what the finding with this ID says")
+	f.StringVar(&rev, "reversal", "", "report what the reversal with this ID undid")
 	f.StringArrayVar(&right, "right", nil, "`record.FIELD=VALUE`: what the record should have said")
 	f.StringArrayVar(&match, "match", nil, "`SYSTEM/REF=WHO`: whose an account is")
 	f.StringVar(&rep.Reason, "reason", "", "how you know; it stays on the record")

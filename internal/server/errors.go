@@ -19,6 +19,8 @@ type ErrorReport struct {
 	Reason     string
 	Right      map[string]string // what the record should have said
 	Match      map[string]string // SYSTEM/REF of an account → whose it is
+
+	line int // of the file that it stands in
 }
 
 // sound refuses to judge on a ledger that is not whole, or that the state
