@@ -1094,6 +1094,15 @@ type HealthCause struct {
 	System   *string `json:"system,omitempty"`
 }
 
+// HealthDefect defines model for HealthDefect.
+type HealthDefect struct {
+	Before int64  `json:"before"`
+	Count  int64  `json:"count"`
+	Name   string `json:"name"`
+	Of     string `json:"of"`
+	Sign   string `json:"sign"`
+}
+
 // HealthPair defines model for HealthPair.
 type HealthPair struct {
 	All int64  `json:"all"`
@@ -1126,6 +1135,7 @@ type HealthReport struct {
 	People    *[]HealthPerson   `json:"people"`
 	Practice  HealthTimes       `json:"practice"`
 	Routes    *[]HealthRoute    `json:"routes"`
+	Signs     *[]HealthDefect   `json:"signs"`
 	Until     time.Time         `json:"until"`
 	Workflows *[]HealthWorkflow `json:"workflows"`
 }

@@ -79,6 +79,14 @@ func (e *env) tellHealth(rep health.Report) {
 		}
 		_ = w.Flush() // likewise
 	}
+	if len(rep.Signs) > 0 {
+		fmt.Fprintln(e.out)
+		fmt.Fprintln(w, "CAME UP\tWHERE\tTIMES\tBEFORE\tTREND")
+		for _, d := range rep.Signs {
+			fmt.Fprintf(w, "%s\t%s %s\t%d\t%d\t%s\n", d.Sign, d.Of, d.Name, d.Count, d.Before, d.Trend())
+		}
+		_ = w.Flush() // likewise
+	}
 	for _, p := range rep.Pairs {
 		fmt.Fprintf(e.out, "%s gave %d of the %d approvals that %s got\n", p.By, p.Yes, p.All, p.Of)
 	}

@@ -36,7 +36,8 @@ func (e *Engine) Health(ctx context.Context, over time.Duration) (rep health.Rep
 			return err
 		}
 		rep = health.Compute(f)
-		return nil
+		rep.Signs, err = e.signs(ctx, r, f.Approvals, over)
+		return err
 	})
 	return rep, err
 }
@@ -179,7 +180,7 @@ func (e *Engine) WatchPath(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return e.watchSigns(ctx)
 }
 
 func countOf(all []onus.Exception, workflow onus.WorkflowName) (n int) {

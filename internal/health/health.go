@@ -34,6 +34,7 @@ type Report struct {
 	Pairs     []Pair     `json:"pairs"`
 	Routes    []Route    `json:"routes"` // those with somebody on them who cannot be reached
 	Practice  Times      `json:"practice"`
+	Signs     []Defect   `json:"signs"` // what came up, by where: the most frequent first
 }
 
 // A Workflow is how one workflow does. Practice and what is about the
