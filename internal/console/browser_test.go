@@ -192,3 +192,35 @@ func TestWhySomebodyHasSomethingIsFoundByTyping(t *testing.T) {
 	p.Shows("Run for george.amadi")
 	w.uncomplaining(p)
 }
+
+// An access error is reported where Why explains it, judged, and all that its
+// cause did is undone in one act.
+func TestAnAccessErrorIsJudgedAndAllOfItUndone(t *testing.T) {
+	w, open := newWorld(t), rig.OpenBrowser(t)
+	p := w.signsIn(open, "phone", helen)
+	p.Go(w.at + "/why?who=omar.farouk&what=group:finance")
+	p.Shows("Answers for it")
+	p.Click("details.card summary")
+	p.Type("#wrong", "he never was in finance")
+	p.Type("#right", "department=IT")
+	p.Click("details.card button")
+	p.Shows("Who else is hit")
+	p.Shows("wrong record")
+	p.Shows("if the record had said department=IT")
+	w.uncomplaining(p)
+	p.Click(`a[href^="/undo"]`)
+	p.Shows("Change by change")
+	w.uncomplaining(p)
+	p.Type("#reason", "he never was in finance")
+	p.Click("form.decide button")
+	p.Shows("The reversal is ordered")
+	w.uncomplaining(p)
+	if _, err := w.server.UntilIdle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.Go(w.at + "/why?who=omar.farouk&what=group:finance")
+	p.Shows("omar.farouk does not have group:finance")
+	p.Go(w.at + "/errors")
+	p.Shows("wrong record")
+	w.uncomplaining(p)
+}

@@ -175,20 +175,28 @@ func decisionOf(r *http.Request) (decision, error) {
 		return decision{}, onus.Errorf(onus.Invalid, "send it again", "the form could not be read")
 	}
 	d := decision{act: r.PostForm.Get("act"), reason: strings.TrimSpace(r.PostForm.Get("reason")), seen: r.PostForm.Get("seen")}
-	for line := range strings.Lines(r.PostForm.Get("with")) {
+	var err error
+	d.with, err = attributesOf(r.PostForm.Get("with"))
+	return d, err
+}
+
+// attributesOf reads lines of the form attribute=value.
+func attributesOf(text string) (map[string]string, error) {
+	var all map[string]string
+	for line := range strings.Lines(text) {
 		name, value, is := strings.Cut(strings.TrimSpace(line), "=")
 		if name == "" && !is {
 			continue
 		}
 		if !is {
-			return d, onus.Errorf(onus.Invalid, "as in manager=10002, each in a line of its own", "%q is no attribute with a value", strings.TrimSpace(line))
+			return nil, onus.Errorf(onus.Invalid, "as in manager=10002, each in a line of its own", "%q is no attribute with a value", strings.TrimSpace(line))
 		}
-		if d.with == nil {
-			d.with = map[string]string{}
+		if all == nil {
+			all = map[string]string{}
 		}
-		d.with[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		all[strings.TrimSpace(name)] = strings.TrimSpace(value)
 	}
-	return d, nil
+	return all, nil
 }
 
 // lines are what is right, as the form has it.

@@ -31,6 +31,7 @@ type placeView struct {
 var places = []placeView{
 	{Name: "Mine", Path: "/mine"},
 	{Name: "Why", Path: "/why"},
+	{Name: "Errors", Path: "/errors"},
 }
 
 func (h *console) frameOf(l look, v view) frameView {

@@ -92,7 +92,7 @@ func (h *console) find(ctx context.Context, l look) (view, error) {
 // pageOf is the page of the thing that an ID names; empty: it is no ID.
 func pageOf(id string) string {
 	kind, rest, _ := strings.Cut(id, "_")
-	at := map[string]string{"exc": "/exceptions/", "apr": "/approvals/", "run": "/runs/", "idn": "/identities/"}[kind]
+	at := map[string]string{"exc": "/exceptions/", "apr": "/approvals/", "run": "/runs/", "idn": "/identities/", "err": "/errors/", "rev": "/reversals/"}[kind]
 	if at == "" || len(rest) < 16 || strings.ContainsAny(id, "/?# ") {
 		return ""
 	}

@@ -1,0 +1,126 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/engine"
+	"github.com/onus-id/onus/internal/server"
+)
+
+// An undoView answers: what will undo touch, what not, and who answers?
+type undoView struct {
+	server.ReversalView
+
+	What   string  // is undone, in words
+	Asked  []field // the query that names it
+	Reason string
+	Wrong  string
+	Hinted string
+}
+
+// scopeOf reads what is to be undone from a query.
+func (h *console) scopeOf(ctx context.Context, l look, q url.Values) (scope onus.ReversalScope, what string, err error) {
+	switch {
+	case q.Get("error") != "":
+		id := q.Get("error")
+		if err := h.mayLook(ctx, l, server.Ref{Kind: "error", ID: id}); err != nil {
+			return scope, "", err
+		}
+		scope, err = h.Server.Books().UndoScope(ctx, id)
+		return scope, "all that the cause of " + id + " did", err
+	case q.Get("run") != "":
+		return onus.ReversalScope{Run: onus.RunID(q.Get("run"))}, "run " + q.Get("run"), nil
+	case q.Get("change") != "":
+		return onus.ReversalScope{Change: onus.ChangeID(q.Get("change"))}, "change " + q.Get("change"), nil
+	case q.Get("identity") != "":
+		id, err := h.Server.IdentityOf(ctx, q.Get("identity"))
+		return onus.ReversalScope{Identity: id}, "everything about " + q.Get("identity"), err
+	case q.Get("workflow") != "":
+		name, number, _ := strings.Cut(q.Get("workflow"), "@")
+		version, err := strconv.Atoi(number)
+		if err != nil {
+			return scope, "", onus.Errorf(onus.Invalid, "as in joiner@7", "%q names no version of a workflow", q.Get("workflow"))
+		}
+		return onus.ReversalScope{Workflow: onus.WorkflowName(name), Version: version}, "all that " + q.Get("workflow") + " did", nil
+	default:
+		return scope, "", onus.Errorf(onus.Invalid, "begin at a run, a change, an identity or an access error", "nothing is named that could be undone")
+	}
+}
+
+// mayUndo: a preview shows what an order would do, so both ask for the same.
+func (h *console) mayUndo(ctx context.Context, l look, scope onus.ReversalScope) error {
+	ruling, err := h.Server.MayUndo(ctx, l.who.Mail, scope)
+	if onus.KindOf(err) == onus.NotFound {
+		return onus.Errorf(onus.NotFound, "", "there is nothing of that name, or it is not for you to see")
+	}
+	if err != nil {
+		return err
+	}
+	return ruling.Err()
+}
+
+// undo shows what a reversal would do, or orders it.
+func (h *console) undo(ctx context.Context, l look) (view, error) {
+	if err := l.ParseForm(); err != nil {
+		return view{}, onus.Errorf(onus.Invalid, "send it again", "the form could not be read")
+	}
+	scope, what, err := h.scopeOf(ctx, l, l.URL.Query())
+	if err != nil {
+		return view{}, err
+	}
+	if err := h.mayUndo(ctx, l, scope); err != nil {
+		return view{}, err
+	}
+	v := undoView{What: what, Asked: fieldsOf(l.URL.Query()), Reason: strings.TrimSpace(l.PostForm.Get("reason"))}
+	status := 0
+	if l.Method == http.MethodPost {
+		r, err := h.Server.Reverse(ctx, engine.ReversalOrder{Scope: scope, Reason: v.Reason, By: l.who.actor(), Person: l.who.Mail})
+		if err == nil {
+			return view{goTo: "/reversals/" + r.ID}, nil
+		}
+		known := false
+		if status, known = statuses[onus.KindOf(err)]; !known {
+			return view{}, err
+		}
+		v.Wrong, v.Hinted = err.Error(), onus.HintOf(err)
+	}
+	if v.ReversalView, err = h.Server.PreviewReversal(ctx, scope, v.Reason); err != nil {
+		return view{}, err
+	}
+	return view{title: "Undo " + what, status: status, command: commandOf(scope, l.URL.Query().Get("error")), body: undo(v)}, nil
+}
+
+func commandOf(scope onus.ReversalScope, accessError string) string {
+	switch {
+	case accessError != "":
+		return "onus error undo " + accessError + " --preview"
+	case scope.Run != "":
+		return "onus reverse --run " + string(scope.Run) + " --preview"
+	case scope.Change != "":
+		return "onus reverse --change " + string(scope.Change) + " --preview"
+	case scope.Workflow != "":
+		return "onus reverse --workflow " + string(scope.Workflow) + "@" + strconv.Itoa(scope.Version) + " --preview"
+	default:
+		return "onus reverse --identity " + string(scope.Identity) + " --preview"
+	}
+}
+
+// A reversalView says what became of a reversal.
+type reversalView struct {
+	ID   string
+	Done []server.UndoneView
+}
+
+func (h *console) reversal(ctx context.Context, l look) (view, error) {
+	id := l.PathValue("id")
+	if err := h.mayLook(ctx, l, server.Ref{Kind: "reversal", ID: id}); err != nil {
+		return view{}, err
+	}
+	done, err := h.Server.ReversalReport(ctx, id)
+	return view{title: "Reversal", command: "onus reverse report " + id, body: reversal(reversalView{id, done})}, err
+}
