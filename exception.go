@@ -26,6 +26,7 @@ const (
 	OwnerMissing     Category = "owner_missing"
 	SeparationBreach Category = "separation"     // somebody holds what a rule keeps apart
 	ProcessDefect    Category = "process_defect" // the exception path has become the production path
+	BreakGlass       Category = "break_glass"    // an account that is sealed for when Onus is down was used
 	ReviewOverdue    Category = "review_overdue" // nobody looked in time at what a standing rule did
 )
 
@@ -40,7 +41,7 @@ const (
 var Categories = []Category{
 	StaleSource, BadRead, VolumeGuard, InvalidAttribute, DuplicateKey, WeakMatch, AmbiguousMatch,
 	GuardTripped, Unresolvable, MissingApprover, DeniedBySystem, ConflictOnSystem, InvalidOnSystem,
-	SystemUnreached, Unconfirmed, Residual, OwnerMissing, SeparationBreach, ProcessDefect, ReviewOverdue,
+	SystemUnreached, Unconfirmed, Residual, OwnerMissing, SeparationBreach, ProcessDefect, ReviewOverdue, BreakGlass,
 }
 
 // ExceptionState is how far an exception has come.

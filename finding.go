@@ -57,6 +57,7 @@ type Finding struct {
 	Was         Attributes   `json:"was,omitempty"`      // of one that changed: what differs, as it was
 	Is          Attributes   `json:"is,omitempty"`       // and as it is
 	Found       time.Time    `json:"found"`
+	BreakGlass  string       `json:"break_glass,omitempty"` // the standing rule that keeps the account sealed: it was used
 
 	Repair   Repair    `json:"repair,omitempty"` // the one that was chosen
 	Reason   string    `json:"reason,omitempty"`

@@ -10,8 +10,9 @@ type Action string
 
 // The actions.
 const (
-	Look          Action = "look"    // see it, and all that led to it
-	Request       Action = "request" // ask for access
+	Look          Action = "look"      // see it, and all that led to it
+	Request       Action = "request"   // ask for access
+	Emergency     Action = "emergency" // have it at once, within a standing rule
 	Withdraw      Action = "withdraw"
 	Approve       Action = "approve" // say yes to a plan's changes
 	Deny          Action = "deny"
@@ -26,7 +27,7 @@ const (
 	Reverse       Action = "reverse"
 	Repair        Action = "repair"  // what was changed outside Onus
 	Certify       Action = "certify" // open, close and look after a campaign of recertification
-	Review        Action = "review"  // decide a line of one
+	Review        Action = "review"  // decide a line of one, or look at what an emergency was
 	Lift          Action = "lift"    // what a review denied
 	Pause         Action = "pause"
 	Recall        Action = "recall"
@@ -53,7 +54,7 @@ const (
 // groupOf says which group of the policy an action is in. Every permit is for
 // one group, and its id begins with the group's name.
 var groupOf = map[Action]string{
-	Look: "looking", Request: "requesting", Withdraw: "withdrawing", Approve: "judging", Deny: "judging",
+	Look: "looking", Request: "requesting", Emergency: "requesting", Withdraw: "withdrawing", Approve: "judging", Deny: "judging",
 	Acknowledge: "handling", Take: "handling", HandOver: "handling", Snooze: "handling",
 	Retry: "handling", Amend: "handling", Refuse: "handling", Override: "overriding",
 	Reverse: "undoing", Repair: "undoing", Pause: "undoing", Recall: "undoing",

@@ -19,7 +19,7 @@ var actions = []authority.Action{
 	authority.Pause, authority.Recall, authority.Propose, authority.Publish, authority.Reject, authority.Accept, authority.Decline,
 	authority.Away, authority.AskErasure, authority.Erase, authority.Administer, authority.Keep, authority.Report,
 	authority.Certify, authority.Review, authority.Lift,
-	authority.Reply, authority.Close, authority.Delegate, authority.Undelegate, authority.Exempt, authority.Practise, authority.RefuseErasure,
+	authority.Reply, authority.Close, authority.Delegate, authority.Undelegate, authority.Exempt, authority.Practise, authority.RefuseErasure, authority.Emergency,
 }
 
 const ana = "ana@acme.example"

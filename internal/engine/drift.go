@@ -323,6 +323,7 @@ func (d *drift) commit(ctx context.Context) error {
 				if m.typ == ledger.FindingOpened {
 					f.Found = tx.Now()
 					f.ID = onus.ID("fnd", f.About, string(f.Kind), store.Stamp(f.Found), store.Position(head.Size))
+					f.BreakGlass = d.e.sealedBy(f.System, f.Name)
 				} else {
 					now, err := store.Findings.Get(ctx, tx, f.ID)
 					if err != nil {
@@ -335,9 +336,14 @@ func (d *drift) commit(ctx context.Context) error {
 				if f.State.Ended() {
 					f.Ended = tx.Now()
 				}
-				_, err := store.Findings.Put(ctx, tx, ledger.Event{Type: m.typ, Actor: string(onus.Engine), Owner: owner, Rule: string(f.Kind)}, f)
+				ev, err := store.Findings.Put(ctx, tx, ledger.Event{Type: m.typ, Actor: string(onus.Engine), Owner: owner, Rule: string(f.Kind)}, f)
 				if err != nil {
 					return err
+				}
+				if m.typ == ledger.FindingOpened && f.BreakGlass != "" {
+					if err := d.e.sealBroken(ctx, tx, f, ev.ID); err != nil {
+						return err
+					}
 				}
 			}
 			return nil

@@ -52,6 +52,13 @@ func (c *compiler) rule(s *ruleShape) {
 	sc.ruleBounds(s, r)
 	sc.ruleReview(s, r)
 	sc.ruleSteps(s, r)
+	for _, a := range s.Sealed {
+		sc.on(a.System)
+		r.Sealed = append(r.Sealed, SealedAccount{onus.SystemName(a.System.value), a.Account.value, a.Kept.value})
+		if a.there() && s.Case.ok() && r.Case != onus.EmergencyCase {
+			c.fault(a.place, "only a rule for emergencies has sealed accounts", "")
+		}
+	}
 	r.Digest = onus.DigestOfJSON((&decoder{doc: s.doc, report: func(Fault) {}, left: maxNodes}).plain(s.node, 0))
 	if named {
 		c.program.Rules[r.Name] = r

@@ -25,7 +25,15 @@ type Rule struct {
 	Tell    []string
 	Review  *RuleReview // nil: nobody need look
 	Steps   []RuleStep  // in the order of After
+	Sealed  []SealedAccount
 	Route   onus.Route
+}
+
+// A SealedAccount is for when Onus is down.
+type SealedAccount struct {
+	System  onus.SystemName
+	Account string // its name there
+	Kept    string // where what opens it is
 }
 
 // Expired says whether the rule acts no more.

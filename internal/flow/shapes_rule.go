@@ -16,6 +16,7 @@ type ruleShape struct {
 	Tell        []text           `yaml:"tell" doc:"who is told whenever it acts, beside its owner and who approved it: mail addresses"`
 	Follow      followShape      `yaml:"follow" doc:"what must follow"`
 	Steps       []ruleStepShape  `yaml:"steps" doc:"what is done, one after the other; of an emergency nothing, for it gives what was asked for"`
+	Sealed      []sealedShape    `yaml:"sealed" doc:"accounts for when Onus or the sign-in of people is down; whoever uses one is found"`
 	Route       routeShape       `yaml:"route" doc:"where exceptions of the rule go; the owner, the deputy, then the organisation's escalation unless said"`
 }
 
@@ -70,3 +71,12 @@ type ruleStepShape struct {
 }
 
 func (s ruleStepShape) noun() string { return nounNamed("step", s.ID) }
+
+type sealedShape struct {
+	place
+	System  text `yaml:"system" want:"required" doc:"where the account is"`
+	Account text `yaml:"account" want:"required" doc:"its name there"`
+	Kept    text `yaml:"kept" want:"required" doc:"where what opens it is kept, such as \"the safe of the branch, envelope 3\"; never what opens it"`
+}
+
+func (sealedShape) noun() string { return "the sealed account" }

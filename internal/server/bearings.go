@@ -97,6 +97,8 @@ func (b *bearings) thing(ctx context.Context, on Ref) (authority.Thing, error) {
 		}
 	case "request":
 		err = b.request(ctx, &t)
+	case "emergency":
+		err = b.emergency(ctx, &t)
 	case "erasure":
 		err = b.erasure(ctx, &t)
 	case "error":
@@ -123,7 +125,7 @@ func (b *bearings) thing(ctx context.Context, on Ref) (authority.Thing, error) {
 		b.source(&t, onus.SourceName(on.ID))
 	case "ledger", "onus":
 	default:
-		err = onus.Errorf(onus.Invalid, "approval, exception, run, change, identity, request, reversal, delegation, erasure, error, finding, version, duty, separation, campaign, line, denial, workflow, system, source, ledger or onus", "there is no kind of thing called %q", on.Kind)
+		err = onus.Errorf(onus.Invalid, "approval, exception, run, change, identity, request, emergency, reversal, delegation, erasure, error, finding, version, duty, separation, campaign, line, denial, workflow, system, source, ledger or onus", "there is no kind of thing called %q", on.Kind)
 	}
 	clean(&t)
 	return t, err

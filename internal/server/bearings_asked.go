@@ -46,6 +46,23 @@ func (b *bearings) request(ctx context.Context, t *authority.Thing) error {
 	return b.about(ctx, t, req.For)
 }
 
+// emergency is a request, and beside those for whoever answers for its rule and
+// whoever may review it.
+func (b *bearings) emergency(ctx context.Context, t *authority.Thing) error {
+	x, err := store.Emergencies.Get(ctx, b.r, t.ID)
+	if err != nil {
+		return err
+	}
+	if err := b.request(ctx, t); err != nil {
+		return err
+	}
+	t.Asked, t.Owners = x.ReviewBy, append(t.Owners, x.Answers)
+	if r := b.s.Program.Rules[x.Rule]; r != nil {
+		t.Owners = append(t.Owners, r.Owner, r.Deputy)
+	}
+	return nil
+}
+
 // erasure is for the owner of the source that the subject's record is of.
 func (b *bearings) erasure(ctx context.Context, t *authority.Thing) error {
 	e, err := store.Erasures.Get(ctx, b.r, t.ID)

@@ -28,7 +28,7 @@ func (a Asker) somebody(ctx context.Context, b *bearings) (authority.Somebody, e
 var begins = map[string]string{
 	"approval": store.Approvals.Name, "exception": store.Exceptions.Name, "request": store.Requests.Name, "reversal": store.Reversals.Name,
 	"delegation": store.Delegations.Name, "erasure": store.Erasures.Name, "error": store.AccessErrors.Name, "finding": store.Findings.Name,
-	"version": store.Versions.Name,
+	"version": store.Versions.Name, "emergency": store.Emergencies.Name,
 }
 
 // Begins says whether a kind of thing may be named by a beginning of its ID.

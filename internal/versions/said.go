@@ -158,6 +158,9 @@ func ruleSays(r *flow.Rule) map[string]string {
 	if v := r.Review; v != nil {
 		says["review"] = fmt.Sprintf("within %s, by %s", v.Within, strings.Join(v.By, ", "))
 	}
+	for _, a := range r.Sealed {
+		says["sealed account "+a.Account+" on "+string(a.System)] = "kept " + a.Kept
+	}
 	for _, s := range r.Steps {
 		says["step "+s.ID] = strings.TrimSpace(fmt.Sprintf("%s after %s %s %v %s", s.Do, s.After, source(s.When), s.Systems, s.Hook))
 	}
