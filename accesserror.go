@@ -17,12 +17,13 @@ const (
 	Approved      FaultClass = "approval"       // a person's yes, or no
 	Enforcement   FaultClass = "enforcement"    // the system did not come to be as our records want it
 	OutOfBand     FaultClass = "out of band"    // the system was changed by somebody else than us
+	StandingRule  FaultClass = "standing rule"  // a rule that somebody approved beforehand gave it, within its bounds
 	OwnershipGap  FaultClass = "ownership gap"  // nobody stood for a duty, and so nothing was given
 )
 
 // FaultClasses lists them all.
 var FaultClasses = []FaultClass{
-	WrongRecord, StaleRecord, WrongMatch, WrongLogic, WideGuard, LateException, Overridden, Approved, Enforcement, OutOfBand, OwnershipGap,
+	WrongRecord, StaleRecord, WrongMatch, WrongLogic, WideGuard, LateException, Overridden, Approved, Enforcement, OutOfBand, StandingRule, OwnershipGap,
 }
 
 // A Confidence says in a word how sure a verdict is; the reasons say why.

@@ -545,6 +545,13 @@ type BreachView struct {
 	Subject string     `json:"subject"`
 }
 
+// Called defines model for Called.
+type Called struct {
+	Emergency *EmergencyView `json:"emergency,omitempty"`
+	Outside   *string        `json:"outside,omitempty"`
+	Requests  *[]Foreseen    `json:"requests,omitempty"`
+}
+
 // Caller defines model for Caller.
 type Caller struct {
 	Id      string    `json:"id"`
@@ -773,6 +780,65 @@ type DutyLine struct {
 	Why      *string    `json:"why,omitempty"`
 }
 
+// EmergencyGone defines model for EmergencyGone.
+type EmergencyGone struct {
+	Change      *string `json:"change,omitempty"`
+	Entitlement string  `json:"entitlement"`
+	Says        *string `json:"says,omitempty"`
+	Sessions    *string `json:"sessions,omitempty"`
+	System      string  `json:"system"`
+	Tier        *string `json:"tier,omitempty"`
+}
+
+// EmergencyOrderBody defines model for EmergencyOrderBody.
+type EmergencyOrderBody struct {
+	// For who shall hold it: a login, a mail address or an ID; absent: whoever calls it
+	For *string `json:"for,omitempty"`
+
+	// Hours for how long; an hour, or as long as the rule allows, unless said
+	Hours  *float64 `json:"hours,omitempty"`
+	Reason string   `json:"reason"`
+
+	// System where they are; needed where rules have them on several
+	System *string `json:"system,omitempty"`
+
+	// What entitlements, as the catalogue names them
+	What *[]string `json:"what"`
+}
+
+// EmergencyView defines model for EmergencyView.
+type EmergencyView struct {
+	Answers    string           `json:"answers"`
+	AnswersWho string           `json:"answers_who"`
+	At         time.Time        `json:"at"`
+	By         string           `json:"by"`
+	Digest     string           `json:"digest"`
+	Due        time.Time        `json:"due"`
+	Ended      *time.Time       `json:"ended,omitempty"`
+	Finding    *string          `json:"finding,omitempty"`
+	For        string           `json:"for"`
+	Gone       *[]EmergencyGone `json:"gone,omitempty"`
+	Id         string           `json:"id"`
+	Overrun    *time.Time       `json:"overrun,omitempty"`
+	Person     string           `json:"person"`
+	Reason     string           `json:"reason"`
+	ReviewBy   *[]string        `json:"review_by"`
+	Reviewed   *time.Time       `json:"reviewed,omitempty"`
+	Reviewer   *string          `json:"reviewer,omitempty"`
+	Rule       string           `json:"rule"`
+	Stands     string           `json:"stands"`
+	State      string           `json:"state"`
+	Subject    string           `json:"subject"`
+	Tell       *[]string        `json:"tell,omitempty"`
+	Until      time.Time        `json:"until"`
+	Waits      *[]string        `json:"waits,omitempty"`
+	Wants      *[]Wanted        `json:"wants"`
+	Warranted  *bool            `json:"warranted,omitempty"`
+	What       *[]string        `json:"what"`
+	Who        string           `json:"who"`
+	Within     int64            `json:"within"`
+}
+
 // Ended defines model for Ended.
 type Ended struct {
 	Ended int64 `json:"ended"`
@@ -994,6 +1060,7 @@ type Finding struct {
 	About       string             `json:"about"`
 	Account     *string            `json:"account,omitempty"`
 	Answers     *string            `json:"answers,omitempty"`
+	BreakGlass  *string            `json:"break_glass,omitempty"`
 	By          *string            `json:"by,omitempty"`
 	Ended       *time.Time         `json:"ended,omitempty"`
 	Entitlement *string            `json:"entitlement,omitempty"`
@@ -1021,6 +1088,7 @@ type FindingView struct {
 	Account     *string            `json:"account,omitempty"`
 	Age         int64              `json:"age"`
 	Answers     *string            `json:"answers,omitempty"`
+	BreakGlass  *string            `json:"break_glass,omitempty"`
 	By          *string            `json:"by,omitempty"`
 	Can         *[]string          `json:"can,omitempty"`
 	Ended       *time.Time         `json:"ended,omitempty"`
@@ -1316,6 +1384,14 @@ type ListDutyLine struct {
 	Next *string `json:"next,omitempty"`
 }
 
+// ListEmergencyView defines model for ListEmergencyView.
+type ListEmergencyView struct {
+	Items *[]EmergencyView `json:"items"`
+
+	// Next the cursor of the next page; absent on the last
+	Next *string `json:"next,omitempty"`
+}
+
 // ListErasure defines model for ListErasure.
 type ListErasure struct {
 	Items *[]StoreErasure `json:"items"`
@@ -1415,6 +1491,14 @@ type ListReversal struct {
 // ListReview defines model for ListReview.
 type ListReview struct {
 	Items *[]Review `json:"items"`
+
+	// Next the cursor of the next page; absent on the last
+	Next *string `json:"next,omitempty"`
+}
+
+// ListRuleView defines model for ListRuleView.
+type ListRuleView struct {
+	Items *[]RuleView `json:"items"`
 
 	// Next the cursor of the next page; absent on the last
 	Next *string `json:"next,omitempty"`
@@ -1911,6 +1995,14 @@ type Review struct {
 	Verdict  string     `json:"verdict"`
 }
 
+// ReviewEmergencyRequest defines model for Review-emergencyRequest.
+type ReviewEmergencyRequest struct {
+	Reason string `json:"reason"`
+
+	// Warranted it was an emergency, and was used as one
+	Warranted bool `json:"warranted"`
+}
+
 // ReviewAsked defines model for ReviewAsked.
 type ReviewAsked struct {
 	Before   *string    `json:"before,omitempty"`
@@ -2021,6 +2113,19 @@ type Route struct {
 	To      string    `json:"to"`
 	Within  int64     `json:"within"`
 	Working *bool     `json:"working,omitempty"`
+}
+
+// RuleView defines model for RuleView.
+type RuleView struct {
+	About   *[]string `json:"about,omitempty"`
+	Because string    `json:"because"`
+	By      string    `json:"by"`
+	Case    string    `json:"case"`
+	Owner   string    `json:"owner"`
+	Rule    string    `json:"rule"`
+	State   string    `json:"state"`
+	Until   time.Time `json:"until"`
+	Why     *string   `json:"why,omitempty"`
 }
 
 // Sentence defines model for Sentence.
@@ -2413,6 +2518,18 @@ type ListOpenDutiesParams struct {
 // ListOpenDutiesParamsAct defines parameters for ListOpenDuties.
 type ListOpenDutiesParamsAct string
 
+// ListEmergenciesParams defines parameters for ListEmergencies.
+type ListEmergenciesParams struct {
+	// Limit how many at most
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// All the reviewed ones too
+	All *bool `form:"all,omitempty" json:"all,omitempty"`
+}
+
 // ListErasuresParams defines parameters for ListErasures.
 type ListErasuresParams struct {
 	// Limit how many at most
@@ -2660,6 +2777,12 @@ type LiftDenialJSONRequestBody = LiftDenialRequest
 
 // AnswerDutyJSONRequestBody defines body for AnswerDuty for application/json ContentType.
 type AnswerDutyJSONRequestBody = DutyAnswerBody
+
+// CallEmergencyJSONRequestBody defines body for CallEmergency for application/json ContentType.
+type CallEmergencyJSONRequestBody = EmergencyOrderBody
+
+// ReviewEmergencyJSONRequestBody defines body for ReviewEmergency for application/json ContentType.
+type ReviewEmergencyJSONRequestBody = ReviewEmergencyRequest
 
 // AskErasureJSONRequestBody defines body for AskErasure for application/json ContentType.
 type AskErasureJSONRequestBody = AskErasureRequest
@@ -2981,6 +3104,44 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/duties/open (the `ListOpenDuties` operationId).
 	ListOpenDuties(ctx context.Context, params *ListOpenDutiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEmergencies The emergencies that are not reviewed yet, oldest first
+	//
+	// Corresponds with GET /api/v1/emergencies (the `ListEmergencies` operationId).
+	ListEmergencies(ctx context.Context, params *ListEmergenciesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallEmergencyWithBody Have access at once within a standing rule; what none covers becomes an ordinary request
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/emergencies (the `CallEmergency` operationId).
+	CallEmergencyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallEmergency Have access at once within a standing rule; what none covers becomes an ordinary request
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/emergencies (the `CallEmergency` operationId).
+	CallEmergency(ctx context.Context, body CallEmergencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ShowEmergency What was given, by which rule, how it ended, and who reviews it
+	//
+	// Corresponds with GET /api/v1/emergencies/{id} (the `ShowEmergency` operationId).
+	ShowEmergency(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReviewEmergencyWithBody Say what one found who had no part in it
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/emergencies/{id}/review (the `ReviewEmergency` operationId).
+	ReviewEmergencyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReviewEmergency Say what one found who had no part in it
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/emergencies/{id}/review (the `ReviewEmergency` operationId).
+	ReviewEmergency(ctx context.Context, id string, body ReviewEmergencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListErasures The erasures that wait for a second person, oldest first
 	//
@@ -3388,6 +3549,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/reviews (the `DecideReviewLines` operationId).
 	DecideReviewLines(ctx context.Context, body DecideReviewLinesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRules What is settled beforehand, by whom, and whether it acts
+	//
+	// Corresponds with GET /api/v1/rules (the `ListRules` operationId).
+	ListRules(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReplayWithBody Make a recorded decision again, or with one thing otherwise; nothing is changed by it
 	//
@@ -4003,6 +4169,104 @@ func (c *Client) AnswerDuty(ctx context.Context, body AnswerDutyJSONRequestBody,
 // Corresponds with GET /api/v1/duties/open (the `ListOpenDuties` operationId).
 func (c *Client) ListOpenDuties(ctx context.Context, params *ListOpenDutiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListOpenDutiesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEmergencies The emergencies that are not reviewed yet, oldest first
+//
+// Corresponds with GET /api/v1/emergencies (the `ListEmergencies` operationId).
+func (c *Client) ListEmergencies(ctx context.Context, params *ListEmergenciesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEmergenciesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallEmergencyWithBody Have access at once within a standing rule; what none covers becomes an ordinary request
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/emergencies (the `CallEmergency` operationId).
+func (c *Client) CallEmergencyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallEmergencyRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallEmergency Have access at once within a standing rule; what none covers becomes an ordinary request
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/emergencies (the `CallEmergency` operationId).
+func (c *Client) CallEmergency(ctx context.Context, body CallEmergencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallEmergencyRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ShowEmergency What was given, by which rule, how it ended, and who reviews it
+//
+// Corresponds with GET /api/v1/emergencies/{id} (the `ShowEmergency` operationId).
+func (c *Client) ShowEmergency(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewShowEmergencyRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReviewEmergencyWithBody Say what one found who had no part in it
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/emergencies/{id}/review (the `ReviewEmergency` operationId).
+func (c *Client) ReviewEmergencyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReviewEmergencyRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReviewEmergency Say what one found who had no part in it
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/emergencies/{id}/review (the `ReviewEmergency` operationId).
+func (c *Client) ReviewEmergency(ctx context.Context, id string, body ReviewEmergencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReviewEmergencyRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5080,6 +5344,21 @@ func (c *Client) DecideReviewLinesWithBody(ctx context.Context, contentType stri
 // Corresponds with POST /api/v1/reviews (the `DecideReviewLines` operationId).
 func (c *Client) DecideReviewLines(ctx context.Context, body DecideReviewLinesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDecideReviewLinesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRules What is settled beforehand, by whom, and whether it acts
+//
+// Corresponds with GET /api/v1/rules (the `ListRules` operationId).
+func (c *Client) ListRules(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRulesRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -6559,6 +6838,205 @@ func NewListOpenDutiesRequest(server string, params *ListOpenDutiesParams) (*htt
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListEmergenciesRequest constructs an http.Request for the ListEmergencies method
+func NewListEmergenciesRequest(server string, params *ListEmergenciesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/emergencies")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.All != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "all", *params.All, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCallEmergencyRequest calls the generic CallEmergency builder with application/json body
+func NewCallEmergencyRequest(server string, body CallEmergencyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCallEmergencyRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCallEmergencyRequestWithBody constructs an http.Request for the CallEmergency method, with any body, and a specified content type
+func NewCallEmergencyRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/emergencies")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewShowEmergencyRequest constructs an http.Request for the ShowEmergency method
+func NewShowEmergencyRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/emergencies/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReviewEmergencyRequest calls the generic ReviewEmergency builder with application/json body
+func NewReviewEmergencyRequest(server string, id string, body ReviewEmergencyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReviewEmergencyRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewReviewEmergencyRequestWithBody constructs an http.Request for the ReviewEmergency method, with any body, and a specified content type
+func NewReviewEmergencyRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/emergencies/%s/review", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -9018,6 +9496,33 @@ func NewDecideReviewLinesRequestWithBody(server string, contentType string, body
 	return req, nil
 }
 
+// NewListRulesRequest constructs an http.Request for the ListRules method
+func NewListRulesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/rules")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReplayRequest calls the generic Replay builder with application/json body
 func NewReplayRequest(server string, id string, body ReplayJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -10093,6 +10598,48 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/duties/open (the `ListOpenDuties` operationId).
 	ListOpenDutiesWithResponse(ctx context.Context, params *ListOpenDutiesParams, reqEditors ...RequestEditorFn) (*ListOpenDutiesReply, error)
 
+	// ListEmergenciesWithResponse The emergencies that are not reviewed yet, oldest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/emergencies (the `ListEmergencies` operationId).
+	ListEmergenciesWithResponse(ctx context.Context, params *ListEmergenciesParams, reqEditors ...RequestEditorFn) (*ListEmergenciesReply, error)
+
+	// CallEmergencyWithBodyWithResponse Have access at once within a standing rule; what none covers becomes an ordinary request
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/emergencies (the `CallEmergency` operationId).
+	CallEmergencyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CallEmergencyReply, error)
+
+	// CallEmergencyWithResponse Have access at once within a standing rule; what none covers becomes an ordinary request
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/emergencies (the `CallEmergency` operationId).
+	CallEmergencyWithResponse(ctx context.Context, body CallEmergencyJSONRequestBody, reqEditors ...RequestEditorFn) (*CallEmergencyReply, error)
+
+	// ShowEmergencyWithResponse What was given, by which rule, how it ended, and who reviews it
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/emergencies/{id} (the `ShowEmergency` operationId).
+	ShowEmergencyWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowEmergencyReply, error)
+
+	// ReviewEmergencyWithBodyWithResponse Say what one found who had no part in it
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/emergencies/{id}/review (the `ReviewEmergency` operationId).
+	ReviewEmergencyWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReviewEmergencyReply, error)
+
+	// ReviewEmergencyWithResponse Say what one found who had no part in it
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/emergencies/{id}/review (the `ReviewEmergency` operationId).
+	ReviewEmergencyWithResponse(ctx context.Context, id string, body ReviewEmergencyJSONRequestBody, reqEditors ...RequestEditorFn) (*ReviewEmergencyReply, error)
+
 	// ListErasuresWithResponse The erasures that wait for a second person, oldest first
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -10561,6 +11108,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/reviews (the `DecideReviewLines` operationId).
 	DecideReviewLinesWithResponse(ctx context.Context, body DecideReviewLinesJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideReviewLinesReply, error)
+
+	// ListRulesWithResponse What is settled beforehand, by whom, and whether it acts
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/rules (the `ListRules` operationId).
+	ListRulesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListRulesReply, error)
 
 	// ReplayWithBodyWithResponse Make a recorded decision again, or with one thing otherwise; nothing is changed by it
 	//
@@ -12560,6 +13114,366 @@ func (r ListOpenDutiesReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListOpenDutiesReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListEmergenciesReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListEmergencyView
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEmergenciesReply) GetJSON200() *ListEmergencyView {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListEmergenciesReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListEmergenciesReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListEmergenciesReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListEmergenciesReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListEmergenciesReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListEmergenciesReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEmergenciesReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEmergenciesReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEmergenciesReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEmergenciesReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CallEmergencyReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Called
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CallEmergencyReply) GetJSON200() *Called {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CallEmergencyReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CallEmergencyReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CallEmergencyReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CallEmergencyReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r CallEmergencyReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CallEmergencyReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CallEmergencyReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CallEmergencyReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r CallEmergencyReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CallEmergencyReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CallEmergencyReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CallEmergencyReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ShowEmergencyReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EmergencyView
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ShowEmergencyReply) GetJSON200() *EmergencyView {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ShowEmergencyReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ShowEmergencyReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ShowEmergencyReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ShowEmergencyReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ShowEmergencyReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ShowEmergencyReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ShowEmergencyReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ShowEmergencyReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ShowEmergencyReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ShowEmergencyReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReviewEmergencyReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EmergencyView
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReviewEmergencyReply) GetJSON200() *EmergencyView {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ReviewEmergencyReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ReviewEmergencyReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ReviewEmergencyReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ReviewEmergencyReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r ReviewEmergencyReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ReviewEmergencyReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ReviewEmergencyReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ReviewEmergencyReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ReviewEmergencyReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReviewEmergencyReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReviewEmergencyReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReviewEmergencyReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16948,6 +17862,89 @@ func (r DecideReviewLinesReply) ContentType() string {
 	return ""
 }
 
+type ListRulesReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListRuleView
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRulesReply) GetJSON200() *ListRuleView {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListRulesReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListRulesReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListRulesReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListRulesReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListRulesReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListRulesReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRulesReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRulesReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRulesReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRulesReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ReplayReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -19204,6 +20201,84 @@ func (c *ClientWithResponses) ListOpenDutiesWithResponse(ctx context.Context, pa
 	return ParseListOpenDutiesReply(rsp)
 }
 
+// ListEmergenciesWithResponse The emergencies that are not reviewed yet, oldest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/emergencies (the `ListEmergencies` operationId).
+func (c *ClientWithResponses) ListEmergenciesWithResponse(ctx context.Context, params *ListEmergenciesParams, reqEditors ...RequestEditorFn) (*ListEmergenciesReply, error) {
+	rsp, err := c.ListEmergencies(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEmergenciesReply(rsp)
+}
+
+// CallEmergencyWithBodyWithResponse Have access at once within a standing rule; what none covers becomes an ordinary request
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/emergencies (the `CallEmergency` operationId).
+func (c *ClientWithResponses) CallEmergencyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CallEmergencyReply, error) {
+	rsp, err := c.CallEmergencyWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallEmergencyReply(rsp)
+}
+
+// CallEmergencyWithResponse Have access at once within a standing rule; what none covers becomes an ordinary request
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/emergencies (the `CallEmergency` operationId).
+func (c *ClientWithResponses) CallEmergencyWithResponse(ctx context.Context, body CallEmergencyJSONRequestBody, reqEditors ...RequestEditorFn) (*CallEmergencyReply, error) {
+	rsp, err := c.CallEmergency(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallEmergencyReply(rsp)
+}
+
+// ShowEmergencyWithResponse What was given, by which rule, how it ended, and who reviews it
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/emergencies/{id} (the `ShowEmergency` operationId).
+func (c *ClientWithResponses) ShowEmergencyWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ShowEmergencyReply, error) {
+	rsp, err := c.ShowEmergency(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseShowEmergencyReply(rsp)
+}
+
+// ReviewEmergencyWithBodyWithResponse Say what one found who had no part in it
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/emergencies/{id}/review (the `ReviewEmergency` operationId).
+func (c *ClientWithResponses) ReviewEmergencyWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReviewEmergencyReply, error) {
+	rsp, err := c.ReviewEmergencyWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReviewEmergencyReply(rsp)
+}
+
+// ReviewEmergencyWithResponse Say what one found who had no part in it
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/emergencies/{id}/review (the `ReviewEmergency` operationId).
+func (c *ClientWithResponses) ReviewEmergencyWithResponse(ctx context.Context, id string, body ReviewEmergencyJSONRequestBody, reqEditors ...RequestEditorFn) (*ReviewEmergencyReply, error) {
+	rsp, err := c.ReviewEmergency(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReviewEmergencyReply(rsp)
+}
+
 // ListErasuresWithResponse The erasures that wait for a second person, oldest first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -20073,6 +21148,19 @@ func (c *ClientWithResponses) DecideReviewLinesWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseDecideReviewLinesReply(rsp)
+}
+
+// ListRulesWithResponse What is settled beforehand, by whom, and whether it acts
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/rules (the `ListRules` operationId).
+func (c *ClientWithResponses) ListRulesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListRulesReply, error) {
+	rsp, err := c.ListRules(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRulesReply(rsp)
 }
 
 // ReplayWithBodyWithResponse Make a recorded decision again, or with one thing otherwise; nothing is changed by it
@@ -21937,6 +23025,306 @@ func ParseListOpenDutiesReply(rsp *http.Response) (*ListOpenDutiesReply, error) 
 			return nil, err
 		}
 		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListEmergenciesReply parses an HTTP response from a ListEmergenciesWithResponse call
+func ParseListEmergenciesReply(rsp *http.Response) (*ListEmergenciesReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEmergenciesReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListEmergencyView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCallEmergencyReply parses an HTTP response from a CallEmergencyWithResponse call
+func ParseCallEmergencyReply(rsp *http.Response) (*CallEmergencyReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CallEmergencyReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Called
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseShowEmergencyReply parses an HTTP response from a ShowEmergencyWithResponse call
+func ParseShowEmergencyReply(rsp *http.Response) (*ShowEmergencyReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ShowEmergencyReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EmergencyView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReviewEmergencyReply parses an HTTP response from a ReviewEmergencyWithResponse call
+func ParseReviewEmergencyReply(rsp *http.Response) (*ReviewEmergencyReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReviewEmergencyReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EmergencyView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ProblemDetails
@@ -25629,6 +27017,74 @@ func ParseDecideReviewLinesReply(rsp *http.Response) (*DecideReviewLinesReply, e
 			return nil, err
 		}
 		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListRulesReply parses an HTTP response from a ListRulesWithResponse call
+func ParseListRulesReply(rsp *http.Response) (*ListRulesReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRulesReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListRuleView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ProblemDetails

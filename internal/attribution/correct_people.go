@@ -43,6 +43,12 @@ func (q *inquiry) ofPeople() ([]correction, error) {
 				all = append(all, c)
 			}
 		}
+		if c, found, err := q.ofRule(d); err != nil {
+			return nil, err
+		} else if found && !seen[c.says] {
+			seen[c.says] = true
+			all = append(all, c)
+		}
 		approvals, err := store.Approvals.Find(q.ctx, then, "run", string(d.run.ID))
 		if err != nil {
 			return nil, err
@@ -75,6 +81,36 @@ func (q *inquiry) ofPeople() ([]correction, error) {
 		}
 	}
 	return all, nil
+}
+
+// ofRule takes back that a standing rule covered what was given: whoever
+// approved the rule beforehand answers for that it did.
+func (q *inquiry) ofRule(d decision) (correction, bool, error) {
+	req := d.facts.Request
+	if req == nil || req.Rule == "" {
+		return correction{}, false, nil
+	}
+	x, row, err := store.Emergencies.GetRow(q.ctx, q.p.history.At(q.size), req.ID)
+	if err != nil {
+		return correction{}, false, err
+	}
+	e, err := q.p.event(q.ctx, row.Event)
+	if err != nil {
+		return correction{}, false, err
+	}
+	c := correction{
+		class: onus.StandingRule, says: "standing rule " + x.Rule + " had not covered it", at: d, support: onus.Established,
+		apply:  func(w *whatIf) { w.without[x.ID] = true },
+		people: []onus.Answerable{{Duty: "approved standing rule " + x.Rule + " beforehand", Mail: x.Answers, ID: x.AnswersWho}},
+		why: []onus.Sentence{{
+			Says: fmt.Sprintf("Standing rule %s gave it at once, as %s approved beforehand; %s called it: %s.", x.Rule, x.Answers, x.Person, x.Reason), Cites: []onus.Citation{e.citation()},
+		}},
+	}
+	if rule := d.moment.Program.Rules[x.Rule]; rule != nil {
+		c.people = append(c.people, onus.Answerable{Duty: "keeps standing rule " + x.Rule, Mail: rule.Owner})
+	}
+	c.people = append(c.people, onus.Answerable{Duty: "called the emergency", Mail: x.Person, ID: x.Who})
+	return c, true, nil
 }
 
 func (q *inquiry) ofDecision(d decision, x onus.Exception) (correction, error) {
@@ -131,6 +167,9 @@ func (p *Past) rests(ctx context.Context, d decision, id string) (bool, error) {
 	a, known, err := store.Approvals.Lookup(ctx, p.r, id)
 	if err != nil || known {
 		return a.Run == d.run.ID, err
+	}
+	if onus.IsEmergency(id) {
+		return d.facts.Request != nil && d.facts.Request.ID == id, nil
 	}
 	x, _, err := store.Exceptions.Lookup(ctx, p.r, id)
 	if err != nil {

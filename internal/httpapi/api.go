@@ -123,6 +123,7 @@ func describe(c Config, mux *http.ServeMux) *api {
 	a.controls()
 	a.reversals()
 	a.requests()
+	a.emergencies()
 	a.owners()
 	a.versions()
 	a.campaigns()
