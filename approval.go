@@ -39,6 +39,7 @@ type Approval struct {
 	Then       []ApprovalNeed `json:"then,omitempty"`       // who is asked after a yes
 	Separation string         `json:"separation,omitempty"` // the rule that a yes is an exception to
 	Apart      []string       `json:"apart,omitempty"`      // acts in its run that bar from answering, by a rule
+	Wrote      []string       `json:"wrote,omitempty"`      // mail addresses of who alone wrote what asks for one of its changes
 	Until      time.Time      `json:"until,omitzero"`       // the end of the exceptions that came with it
 
 	Asked    time.Time `json:"asked"`

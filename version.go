@@ -31,9 +31,10 @@ type Version struct {
 	Authors []Author     `json:"authors"`
 	Reason  string       `json:"reason,omitempty"` // why it is proposed
 
-	Effect   []string  `json:"effect"`   // what is different under it, in words
-	Shown    Digest    `json:"shown"`    // of Base and Effect in full, identity by identity: what is said yes to
-	Proposed time.Time `json:"proposed"` // when Effect was worked out
+	Effect   []string  `json:"effect"`           // what is different under it, in words
+	Alters   []string  `json:"alters,omitempty"` // the steps that its Base has not, or otherwise: "workflow/step"; of a first version none
+	Shown    Digest    `json:"shown"`            // of Base and Effect in full, identity by identity: what is said yes to
+	Proposed time.Time `json:"proposed"`         // when Effect was worked out
 
 	By      Actor     `json:"by,omitempty"`     // through what it was decided
 	Person  string    `json:"person,omitempty"` // mail address of who decided

@@ -357,6 +357,7 @@ type Approval struct {
 	Why        *string         `json:"why,omitempty"`
 	Within     int64           `json:"within"`
 	Workflow   string          `json:"workflow"`
+	Wrote      *[]string       `json:"wrote,omitempty"`
 }
 
 // ApprovalNeed defines model for ApprovalNeed.
@@ -409,6 +410,7 @@ type Asked struct {
 	Why        *string         `json:"why,omitempty"`
 	Within     int64           `json:"within"`
 	Workflow   string          `json:"workflow"`
+	Wrote      *[]string       `json:"wrote,omitempty"`
 }
 
 // AskedAbout defines model for AskedAbout.
@@ -2291,6 +2293,7 @@ type VerifyRequestWhat string
 // Version defines model for Version.
 type Version struct {
 	Again    *string    `json:"again,omitempty"`
+	Alters   *[]string  `json:"alters,omitempty"`
 	Authors  *[]Author  `json:"authors"`
 	Base     *string    `json:"base,omitempty"`
 	By       *string    `json:"by,omitempty"`
@@ -2311,6 +2314,7 @@ type Version struct {
 // VersionDecided defines model for VersionDecided.
 type VersionDecided struct {
 	Again      *string    `json:"again,omitempty"`
+	Alters     *[]string  `json:"alters,omitempty"`
 	Authors    *[]Author  `json:"authors"`
 	Base       *string    `json:"base,omitempty"`
 	By         *string    `json:"by,omitempty"`
@@ -2345,6 +2349,7 @@ type VersionDecisionBody struct {
 // VersionView defines model for VersionView.
 type VersionView struct {
 	Again      *string    `json:"again,omitempty"`
+	Alters     *[]string  `json:"alters,omitempty"`
 	Authors    *[]Author  `json:"authors"`
 	Base       *string    `json:"base,omitempty"`
 	By         *string    `json:"by,omitempty"`
@@ -2414,6 +2419,7 @@ type Weighed struct {
 	Why           *string          `json:"why,omitempty"`
 	Within        int64            `json:"within"`
 	Workflow      string           `json:"workflow"`
+	Wrote         *[]string        `json:"wrote,omitempty"`
 	You           *string          `json:"you,omitempty"`
 	YourBar       *string          `json:"your_bar,omitempty"`
 }

@@ -27,7 +27,10 @@ func (e *Engine) hold(ctx context.Context, l *live) ([]write, error) {
 	for _, at := range l.needs() {
 		a := e.request(l, at)
 		lacking := ""
-		err := e.Store.View(ctx, func(r store.Reader) error {
+		err := e.Store.View(ctx, func(r store.Reader) (err error) {
+			if a.Wrote, err = wroteAlone(ctx, r, l.run, l.steps(at)); err != nil {
+				return err
+			}
 			b, err := e.ballot(ctx, r, a)
 			if err == nil && b.Lacking() {
 				lacking = tooFew(b)
@@ -201,6 +204,7 @@ func BallotOf(ctx context.Context, r store.Reader, a onus.Approval, now time.Tim
 		who, is := known[strings.ToLower(mail)]
 		return who, is
 	}
+	b.Authors = append(b.Authors, a.Wrote...)
 	asked := slices.Concat(a.Of, a.Also, a.Else)
 	if err := look(slices.Concat(asked, b.Authors, others)...); err != nil {
 		return b, err

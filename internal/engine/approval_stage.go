@@ -17,7 +17,7 @@ func (d *asked) next(ctx context.Context) (says string, err error) {
 	a := staged(onus.Approval{
 		State: onus.ApprovalAsked, Run: former.Run, Plan: former.Plan, Changes: former.Changes, Identity: former.Identity,
 		Occasion: former.Occasion, Workflow: former.Workflow, Version: former.Version, System: former.System,
-		Apart: former.Apart, Until: former.Until, Stage: former.Stage + 1,
+		Apart: former.Apart, Wrote: former.Wrote, Until: former.Until, Stage: former.Stage + 1,
 	}, former.Then)
 	b, err := d.e.ballot(ctx, d.tx, a)
 	if err != nil {

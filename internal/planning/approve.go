@@ -13,8 +13,9 @@ import (
 type Ballot struct {
 	onus.Approval
 
-	// Authors are those who asked for the access, or put right what it is
-	// planned on, by mail address. They answer for that already.
+	// Authors are those who asked for the access, put right what it is planned
+	// on, or alone wrote what asks for it, by mail address. They answer for that
+	// already.
 	Authors []string
 	// Person gives whom a mail address belongs to; false: nobody known.
 	Person func(mail string) (onus.Identity, bool)
@@ -57,7 +58,9 @@ func (b Ballot) cannot(mail string) string {
 		return mail + " is not active"
 	case who.ID == b.Identity:
 		return mail + " is the subject, and nobody approves their own access"
-	case b.author(mail, who.ID):
+	case b.among(b.Wrote, mail, who.ID):
+		return mail + " alone wrote the version that asks for it"
+	case b.among(b.Authors, mail, who.ID):
 		return mail + " asked for it, or put right what it is planned on"
 	case b.Did[who.ID] != "":
 		return mail + " " + b.Did[who.ID]
@@ -66,8 +69,9 @@ func (b Ballot) cannot(mail string) string {
 	}
 }
 
-func (b Ballot) author(mail string, id onus.IdentityID) bool {
-	return slices.ContainsFunc(b.Authors, func(a string) bool {
+// among says whether somebody is one of these people, under whatever address.
+func (b Ballot) among(people []string, mail string, id onus.IdentityID) bool {
+	return slices.ContainsFunc(people, func(a string) bool {
 		who, known := b.Person(a)
 		return strings.EqualFold(a, mail) || known && who.ID == id
 	})

@@ -27,8 +27,9 @@ type Company struct {
 // A Difference is what is not the same under a version as under the one that
 // is live.
 type Difference struct {
-	Words []string    // for people
-	Shown onus.Digest // of all of it, identity by identity
+	Words  []string    // for people
+	Alters []string    // the steps that are new or otherwise, as onus.Version has them
+	Shown  onus.Digest // of all of it, identity by identity
 }
 
 // Differ works out what is different under a version: what it says, and what
@@ -47,7 +48,7 @@ func Differ(base string, live *flow.Program, before Company, p *flow.Program, af
 		}
 		full[thing.String()] = slices.Sorted(maps.Keys(who))
 	}
-	return Difference{Words: words, Shown: onus.DigestOfJSON([]any{base, words, full})}
+	return Difference{Words: words, Alters: alters(live, p), Shown: onus.DigestOfJSON([]any{base, words, full})}
 }
 
 // An outcome is one thing that a version brings about for somebody.

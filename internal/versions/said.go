@@ -217,6 +217,40 @@ func step(says map[string]string, s *flow.Step) {
 	add("goes on when others stop", s.ContinueOnException)
 }
 
+// alters lists the steps that ask, under a version, for something that they do
+// not ask for under what is live: they say something else, or their workflow
+// has another occasion.
+func alters(live, p *flow.Program) []string {
+	if live == nil {
+		return nil
+	}
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(p.Workflows)) {
+		was, is := live.Workflows[name], p.Workflows[name]
+		before := asks(was)
+		for i := range is.Steps {
+			if id := is.Steps[i].ID; was == nil || !maps.Equal(before[id], asks(is)[id]) {
+				all = append(all, string(name)+"/"+id)
+			}
+		}
+	}
+	return all
+}
+
+// asks gives what each step of a workflow says, with what sets it off.
+func asks(wf *flow.Workflow) map[string]map[string]string {
+	all := map[string]map[string]string{}
+	if wf == nil {
+		return all
+	}
+	for i := range wf.Steps {
+		says := map[string]string{"source": string(wf.Source), "occasion": source(wf.When)}
+		step(says, &wf.Steps[i])
+		all[wf.Steps[i].ID] = says
+	}
+	return all
+}
+
 func source(p *expr.Program) string {
 	if p == nil {
 		return ""

@@ -42,7 +42,7 @@ func Propose(ctx context.Context, tx store.Tx, by Actor, p Proposal) (onus.Versi
 	}
 	v := onus.Version{
 		State: onus.VersionProposed, Program: p.Program.Digest, Base: live.ID, Again: p.Again, Authors: by.authors(), Reason: p.Reason,
-		Effect: p.Words, Shown: p.Shown, Proposed: tx.Now(),
+		Effect: p.Words, Alters: p.Alters, Shown: p.Shown, Proposed: tx.Now(),
 	}
 	for _, s := range same {
 		switch {
@@ -168,7 +168,7 @@ func Approve(ctx context.Context, tx store.Tx, by Actor, id string, j Judgement)
 		return v, false, err
 	}
 	if live.ID != v.Base || j.Shown != v.Shown {
-		v.Base, v.Effect, v.Shown, v.Proposed = live.ID, j.Words, j.Shown, tx.Now()
+		v.Base, v.Effect, v.Alters, v.Shown, v.Proposed = live.ID, j.Words, j.Alters, j.Shown, tx.Now()
 		_, err = store.Versions.Put(ctx, tx, proposed(v, by, row.Event, ruling.Policy), v)
 		return v, true, err
 	}
