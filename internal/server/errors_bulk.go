@@ -39,11 +39,11 @@ func ReadErrorReports(r io.Reader) ([]ErrorReport, error) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		line, _ := in.FieldPos(0)
 		if err != nil {
 			faults = append(faults, err.Error())
 			break
 		}
+		line, _ := in.FieldPos(0) // of a row that could not be read there is none
 		rep, err := errorReport(trimmed(row), len(head))
 		switch {
 		case err != nil:

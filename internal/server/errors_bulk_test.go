@@ -22,9 +22,9 @@ func TestEveryFaultOfAListOfErrorsIsNamedAtOnce(t *testing.T) {
 		t.Errorf("what is right is a fault too: %v", err)
 	}
 	for text, want := range map[string]string{
-		"":                     "no list of access errors",
-		"what,who,should-hold": "no list of access errors",
-		"who,what,should-hold": "it lists none",
+		"":                            "no list of access errors",
+		"what,who,should-hold":        "no list of access errors",
+		"who,what,should-hold":        "it lists none",
 		"who,what,should-hold\na,\"b": "quote",
 		"who,what,should-hold\n" + strings.Repeat("a,b,true\n", server.MostErrors+1): "too many at once",
 	} {
