@@ -13,6 +13,17 @@ var Types = map[Type]Meaning{
 		Object: "workflow", Fields: "cause, inputs, workflow",
 	},
 
+	WorkflowPaused: {
+		When: "a person paused a workflow: it plans nothing and its runs begin nothing, but for what leavers lose", Actor: "the person who paused it", Owner: "the person who paused it",
+		Object: "pause", Fields: "cause",
+		Notes: map[string]string{"policy": "the policy that permitted it", "recalled": "the version of it that was recalled"},
+	},
+	WorkflowResumed: {
+		When: "a person let a paused workflow go on: its runs take up where they stopped", Actor: "the person who resumed it", Owner: "the person who resumed it",
+		Object: "pause", Fields: "cause",
+		Notes: map[string]string{"policy": "the policy that permitted it"},
+	},
+
 	VersionProposed: {
 		When: "somebody proposed a version of the definitions, or what it would do was worked out anew", Actor: "whoever proposed it, or looked again", Owner: "its first author",
 		Object: "version", Fields: "cause, inputs",

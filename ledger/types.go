@@ -15,6 +15,9 @@ const (
 	DefinitionsPinned Type = "definitions.pinned"
 	WorkflowPinned    Type = "workflow.pinned"
 
+	WorkflowPaused  Type = "workflow.paused"
+	WorkflowResumed Type = "workflow.resumed"
+
 	VersionProposed   Type = "version.proposed"
 	VersionPublished  Type = "version.published"
 	VersionRefused    Type = "version.refused"

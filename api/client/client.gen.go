@@ -846,6 +846,14 @@ type Ended struct {
 	Ended int64 `json:"ended"`
 }
 
+// EngineReach defines model for EngineReach.
+type EngineReach struct {
+	Identities *[]string `json:"identities"`
+	Measure    Measure   `json:"measure"`
+	Runs       int64     `json:"runs"`
+	UnderWay   int64     `json:"under_way"`
+}
+
 // ErasureDecisionBody defines model for ErasureDecisionBody.
 type ErasureDecisionBody struct {
 	// Reason why not
@@ -1661,6 +1669,24 @@ type OwnershipSharedWorkflow struct {
 	Workflow string    `json:"workflow"`
 }
 
+// Pause defines model for Pause.
+type Pause struct {
+	At       time.Time `json:"at"`
+	By       string    `json:"by"`
+	Paused   bool      `json:"paused"`
+	Person   string    `json:"person"`
+	Reason   string    `json:"reason"`
+	Version  *int64    `json:"version,omitempty"`
+	Workflow string    `json:"workflow"`
+}
+
+// PauseOrderBody defines model for PauseOrderBody.
+type PauseOrderBody struct {
+	// Paused true: it shall rest; false: it shall go on
+	Paused bool   `json:"paused"`
+	Reason string `json:"reason"`
+}
+
 // Peers defines model for Peers.
 type Peers struct {
 	Count int64  `json:"count"`
@@ -1792,6 +1818,26 @@ type ProposalBody struct {
 // ProposeAgainRequest defines model for Propose-againRequest.
 type ProposeAgainRequest struct {
 	Reason string `json:"reason"`
+}
+
+// RecallOrderBody defines model for RecallOrderBody.
+type RecallOrderBody struct {
+	// Former propose this former version of the definitions, too: its number or ID
+	Former *string `json:"former,omitempty"`
+	Reason string  `json:"reason"`
+
+	// Reverse order the reversal of all that the version did, too
+	Reverse *bool `json:"reverse,omitempty"`
+}
+
+// RecallView defines model for RecallView.
+type RecallView struct {
+	Former   *int64       `json:"former,omitempty"`
+	Pause    *Pause       `json:"pause,omitempty"`
+	People   *[]string    `json:"people"`
+	Proposal *VersionView `json:"proposal,omitempty"`
+	Reach    EngineReach  `json:"reach"`
+	Reversal *Reversal    `json:"reversal,omitempty"`
 }
 
 // RedeemInvitationRequest defines model for Redeem-invitationRequest.
@@ -2874,6 +2920,12 @@ type ProposeAgainJSONRequestBody = ProposeAgainRequest
 // DecideVersionJSONRequestBody defines body for DecideVersion for application/json ContentType.
 type DecideVersionJSONRequestBody = VersionDecisionBody
 
+// PauseWorkflowJSONRequestBody defines body for PauseWorkflow for application/json ContentType.
+type PauseWorkflowJSONRequestBody = PauseOrderBody
+
+// RecallVersionJSONRequestBody defines body for RecallVersion for application/json ContentType.
+type RecallVersionJSONRequestBody = RecallOrderBody
+
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
 
@@ -3750,6 +3802,34 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/versions/{id}/files (the `ListFiles` operationId).
 	ListFiles(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PauseWorkflowWithBody Let a workflow rest, or go on; leavers lose their access all the same
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/workflows/{workflow}/pause (the `PauseWorkflow` operationId).
+	PauseWorkflowWithBody(ctx context.Context, workflow string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PauseWorkflow Let a workflow rest, or go on; leavers lose their access all the same
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/workflows/{workflow}/pause (the `PauseWorkflow` operationId).
+	PauseWorkflow(ctx context.Context, workflow string, body PauseWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecallVersionWithBody Take a bad version of a workflow back: pause it, and undo what it did if the order says so
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/workflows/{workflow}/versions/{version}/recall (the `RecallVersion` operationId).
+	RecallVersionWithBody(ctx context.Context, workflow string, version int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecallVersion Take a bad version of a workflow back: pause it, and undo what it did if the order says so
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/workflows/{workflow}/versions/{version}/recall (the `RecallVersion` operationId).
+	RecallVersion(ctx context.Context, workflow string, version int64, body RecallVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // ListApprovals What waits for approval, the most urgent first
@@ -5855,6 +5935,74 @@ func (c *Client) CompareVersions(ctx context.Context, id string, params *Compare
 // Corresponds with GET /api/v1/versions/{id}/files (the `ListFiles` operationId).
 func (c *Client) ListFiles(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListFilesRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PauseWorkflowWithBody Let a workflow rest, or go on; leavers lose their access all the same
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/workflows/{workflow}/pause (the `PauseWorkflow` operationId).
+func (c *Client) PauseWorkflowWithBody(ctx context.Context, workflow string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPauseWorkflowRequestWithBody(c.Server, workflow, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PauseWorkflow Let a workflow rest, or go on; leavers lose their access all the same
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/workflows/{workflow}/pause (the `PauseWorkflow` operationId).
+func (c *Client) PauseWorkflow(ctx context.Context, workflow string, body PauseWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPauseWorkflowRequest(c.Server, workflow, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecallVersionWithBody Take a bad version of a workflow back: pause it, and undo what it did if the order says so
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/workflows/{workflow}/versions/{version}/recall (the `RecallVersion` operationId).
+func (c *Client) RecallVersionWithBody(ctx context.Context, workflow string, version int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecallVersionRequestWithBody(c.Server, workflow, version, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecallVersion Take a bad version of a workflow back: pause it, and undo what it did if the order says so
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/workflows/{workflow}/versions/{version}/recall (the `RecallVersion` operationId).
+func (c *Client) RecallVersion(ctx context.Context, workflow string, version int64, body RecallVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecallVersionRequest(c.Server, workflow, version, body)
 	if err != nil {
 		return nil, err
 	}
@@ -10371,6 +10519,107 @@ func NewListFilesRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewPauseWorkflowRequest calls the generic PauseWorkflow builder with application/json body
+func NewPauseWorkflowRequest(server string, workflow string, body PauseWorkflowJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPauseWorkflowRequestWithBody(server, workflow, "application/json", bodyReader)
+}
+
+// NewPauseWorkflowRequestWithBody constructs an http.Request for the PauseWorkflow method, with any body, and a specified content type
+func NewPauseWorkflowRequestWithBody(server string, workflow string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "workflow", workflow, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/workflows/%s/pause", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRecallVersionRequest calls the generic RecallVersion builder with application/json body
+func NewRecallVersionRequest(server string, workflow string, version int64, body RecallVersionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecallVersionRequestWithBody(server, workflow, version, "application/json", bodyReader)
+}
+
+// NewRecallVersionRequestWithBody constructs an http.Request for the RecallVersion method, with any body, and a specified content type
+func NewRecallVersionRequestWithBody(server string, workflow string, version int64, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "workflow", workflow, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "version", version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/workflows/%s/versions/%s/recall", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -11331,6 +11580,34 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/versions/{id}/files (the `ListFiles` operationId).
 	ListFilesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListFilesReply, error)
+
+	// PauseWorkflowWithBodyWithResponse Let a workflow rest, or go on; leavers lose their access all the same
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/workflows/{workflow}/pause (the `PauseWorkflow` operationId).
+	PauseWorkflowWithBodyWithResponse(ctx context.Context, workflow string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PauseWorkflowReply, error)
+
+	// PauseWorkflowWithResponse Let a workflow rest, or go on; leavers lose their access all the same
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/workflows/{workflow}/pause (the `PauseWorkflow` operationId).
+	PauseWorkflowWithResponse(ctx context.Context, workflow string, body PauseWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*PauseWorkflowReply, error)
+
+	// RecallVersionWithBodyWithResponse Take a bad version of a workflow back: pause it, and undo what it did if the order says so
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/workflows/{workflow}/versions/{version}/recall (the `RecallVersion` operationId).
+	RecallVersionWithBodyWithResponse(ctx context.Context, workflow string, version int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecallVersionReply, error)
+
+	// RecallVersionWithResponse Take a bad version of a workflow back: pause it, and undo what it did if the order says so
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/workflows/{workflow}/versions/{version}/recall (the `RecallVersion` operationId).
+	RecallVersionWithResponse(ctx context.Context, workflow string, version int64, body RecallVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*RecallVersionReply, error)
 }
 
 type ListApprovalsReply struct {
@@ -19856,6 +20133,200 @@ func (r ListFilesReply) ContentType() string {
 	return ""
 }
 
+type PauseWorkflowReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Pause
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PauseWorkflowReply) GetJSON200() *Pause {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PauseWorkflowReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PauseWorkflowReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PauseWorkflowReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PauseWorkflowReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r PauseWorkflowReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PauseWorkflowReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PauseWorkflowReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PauseWorkflowReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r PauseWorkflowReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PauseWorkflowReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PauseWorkflowReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PauseWorkflowReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RecallVersionReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecallView
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RecallVersionReply) GetJSON200() *RecallView {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RecallVersionReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RecallVersionReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RecallVersionReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RecallVersionReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r RecallVersionReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r RecallVersionReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RecallVersionReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r RecallVersionReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r RecallVersionReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RecallVersionReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecallVersionReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RecallVersionReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListApprovalsWithResponse What waits for approval, the most urgent first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -21557,6 +22028,58 @@ func (c *ClientWithResponses) ListFilesWithResponse(ctx context.Context, id stri
 		return nil, err
 	}
 	return ParseListFilesReply(rsp)
+}
+
+// PauseWorkflowWithBodyWithResponse Let a workflow rest, or go on; leavers lose their access all the same
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/workflows/{workflow}/pause (the `PauseWorkflow` operationId).
+func (c *ClientWithResponses) PauseWorkflowWithBodyWithResponse(ctx context.Context, workflow string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PauseWorkflowReply, error) {
+	rsp, err := c.PauseWorkflowWithBody(ctx, workflow, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePauseWorkflowReply(rsp)
+}
+
+// PauseWorkflowWithResponse Let a workflow rest, or go on; leavers lose their access all the same
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/workflows/{workflow}/pause (the `PauseWorkflow` operationId).
+func (c *ClientWithResponses) PauseWorkflowWithResponse(ctx context.Context, workflow string, body PauseWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*PauseWorkflowReply, error) {
+	rsp, err := c.PauseWorkflow(ctx, workflow, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePauseWorkflowReply(rsp)
+}
+
+// RecallVersionWithBodyWithResponse Take a bad version of a workflow back: pause it, and undo what it did if the order says so
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/workflows/{workflow}/versions/{version}/recall (the `RecallVersion` operationId).
+func (c *ClientWithResponses) RecallVersionWithBodyWithResponse(ctx context.Context, workflow string, version int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecallVersionReply, error) {
+	rsp, err := c.RecallVersionWithBody(ctx, workflow, version, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecallVersionReply(rsp)
+}
+
+// RecallVersionWithResponse Take a bad version of a workflow back: pause it, and undo what it did if the order says so
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/workflows/{workflow}/versions/{version}/recall (the `RecallVersion` operationId).
+func (c *ClientWithResponses) RecallVersionWithResponse(ctx context.Context, workflow string, version int64, body RecallVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*RecallVersionReply, error) {
+	rsp, err := c.RecallVersion(ctx, workflow, version, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecallVersionReply(rsp)
 }
 
 // ParseListApprovalsReply parses an HTTP response from a ListApprovalsWithResponse call
@@ -28747,6 +29270,170 @@ func ParseListFilesReply(rsp *http.Response) (*ListFilesReply, error) {
 			return nil, err
 		}
 		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePauseWorkflowReply parses an HTTP response from a PauseWorkflowWithResponse call
+func ParsePauseWorkflowReply(rsp *http.Response) (*PauseWorkflowReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PauseWorkflowReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Pause
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecallVersionReply parses an HTTP response from a RecallVersionWithResponse call
+func ParseRecallVersionReply(rsp *http.Response) (*RecallVersionReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecallVersionReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecallView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ProblemDetails

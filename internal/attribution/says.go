@@ -61,6 +61,14 @@ func Says(ev ledger.Event, body []byte) string {
 		return in(body, func(v onus.Reversal) string {
 			return fmt.Sprintf("reversal %s of %d changes ordered by %s, because %s", v.ID, v.Changes, v.Person, v.Reason)
 		})
+	case store.Pauses.Name:
+		return in(body, func(v onus.Pause) string {
+			does := "goes on by the word of"
+			if v.Paused {
+				does = "was paused by"
+			}
+			return fmt.Sprintf("workflow %s %s %s, because %s", v.Workflow, does, v.Person, v.Reason)
+		})
 	case store.Findings.Name:
 		return in(body, finding)
 	case store.Campaigns.Name, store.Sheets.Name, store.Reviews.Name, store.Plants.Name, store.Denials.Name:

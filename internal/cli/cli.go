@@ -80,7 +80,7 @@ it shows, and can say for every grant why it exists and who answers for it.`,
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return e.openKey() }
 	root.AddCommand(e.initCmd(), e.checkCmd(), e.testCmd(), e.planCmd(), e.publishCmd(), e.versionsCmd(), e.runCmd(), e.serveCmd(),
 		e.exceptionsCmd(), e.explainCmd(), e.evidenceCmd(), e.reportCmd(), e.replayCmd(), e.errorCmd(), e.verifyCmd(), e.demoCmd(), e.logCmd(), e.eraseCmd(),
-		e.reverseCmd(), e.ledgerCmd(), e.signerCmd(), e.witnessCmd(),
+		e.reverseCmd(), e.pauseCmd(), e.resumeCmd(), e.recallCmd(), e.ledgerCmd(), e.signerCmd(), e.witnessCmd(),
 		e.ownersCmd(), e.healthCmd(), e.approvalsCmd(), e.approveCmd(), e.denyCmd(), e.adminCmd(),
 		e.requestCmd(), e.requestsCmd(), e.emergencyCmd(), e.rulesCmd(), e.separationsCmd(), e.canCmd(), e.notifyCmd(),
 		e.driftCmd(), e.nhiCmd(), e.campaignCmd(), e.reviewCmd())

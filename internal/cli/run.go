@@ -61,6 +61,8 @@ func (e *env) tell(rep server.Report) {
 		switch {
 		case p.Waits:
 			fmt.Fprintf(e.out, "%s v%d: gives nothing, as nobody stands as %s\n", p.Workflow, p.Version, strings.Join(p.Lacking, ", "))
+		case p.Paused != "" && p.Plans.Len() == 0:
+			fmt.Fprintf(e.out, "%s v%d: plans nothing, %s\n", p.Workflow, p.Version, p.Paused)
 		case len(p.Past) > 0:
 			fmt.Fprintf(e.out, "%s v%d: %s held: %s\n", p.Workflow, p.Version, counted(p.Plans.Len(), "plan"), strings.Join(p.Past, "; "))
 		default:

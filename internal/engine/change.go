@@ -43,9 +43,13 @@ func (e *Engine) moveWarrant(ctx context.Context, l *live, i int, found *[]write
 	c := l.changes[i]
 	c.State, c.Confirmed, c.Outcome, c.Evidence = onus.ChangeConfirmed, e.Now().UTC(), string(connector.NoChange), "only our record moved"
 	before := *found
-	err := e.commit(ctx, append(slices.Clone(before), e.stillHere(l, c), e.putChange(l, i, c, ledger.ChangeConfirmed, nil), e.settle(l, c))...)
+	err := e.commit(ctx, append(slices.Clone(before), e.notPaused(l), e.stillHere(l, c), e.putChange(l, i, c, ledger.ChangeConfirmed, nil), e.settle(l, c))...)
 	*found = nil
-	if errors.Is(err, errLeft) {
+	switch {
+	case errors.Is(err, errPaused):
+		*found = before
+		return e.rests(ctx, l, found)
+	case errors.Is(err, errLeft):
 		*found = before
 		return e.overtaken(ctx, l, found)
 	}
@@ -78,9 +82,12 @@ func (e *Engine) intend(ctx context.Context, l *live, i int, found *[]write) (ou
 	c.Planned.Target.Account = image.Ref
 	e.lease(&c)
 	before := *found
-	*found = append(slices.Clone(before), e.stillHere(l, c),
+	*found = append(slices.Clone(before), e.notPaused(l), e.stillHere(l, c),
 		e.putChange(l, i, c, ledger.ChangeIntended, map[string]string{"verb": string(c.Planned.Verb), "system": string(c.Planned.Target.System)}))
 	switch err := e.flush(ctx, found); {
+	case errors.Is(err, errPaused):
+		*found = before
+		return outcome{}, false, e.rests(ctx, l, found)
 	case errors.Is(err, errLeft):
 		*found = before
 		return outcome{}, false, e.overtaken(ctx, l, found)

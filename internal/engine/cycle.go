@@ -30,6 +30,7 @@ type Simulation struct {
 	Refused  []Refused
 	Lacking  []string // duties nobody stands for
 	Waits    bool     // nothing is given while they are; what waits is not planned
+	Paused   string   // whose word keeps it from planning, and why; empty: nobody's
 }
 
 // Refused is an occasion that could not be planned.
@@ -145,6 +146,7 @@ type workload struct {
 	urgent   pile                 // what standing rules give at once, within bounds of their own
 	unowned  []ownership.Standing // duties that nobody stands for
 	lacking  []string             // the same in words
+	paused   onus.Pause           // of one that rests
 }
 
 // piles are the batches of a workload, of those that there are.
@@ -162,8 +164,17 @@ type refusedAt struct {
 // it. Taking access from leavers goes on (rule 9).
 func (w *workload) waits() bool { return len(w.lacking) > 0 && !w.wf.Leaver }
 
+// rests says whether the workflow is paused for an occasion. Leavers lose
+// their access all the same (rule 9).
+func (w *workload) rests(o onus.Occasion) bool {
+	return w.paused.Paused && (!w.wf.Leaver || o.Kind != onus.Departed)
+}
+
 func (w *workload) simulation() Simulation {
 	s := Simulation{Workflow: w.wf.Name, Version: w.version, Plans: Plans{w.piles()}, Lacking: w.lacking, Waits: w.waits()}
+	if w.paused.Paused {
+		s.Paused = fmt.Sprintf("paused by %s: %s", w.paused.Person, w.paused.Reason)
+	}
 	for _, r := range w.refused {
 		s.Refused = append(s.Refused, Refused{Occasion: r.occasion, Refusal: r.refusal})
 	}
@@ -198,8 +209,12 @@ func (e *Engine) surveyOf(
 			return err
 		}
 		out.seen = look{size: head.Size, at: out.charge.At}
+		resting, err := pauses(ctx, r)
+		if err != nil {
+			return err
+		}
 		for _, name := range names {
-			w := &workload{wf: out.charge.program.Workflows[name], version: versions[name], plans: pile{seen: out.seen}, expiries: pile{seen: out.seen}, urgent: pile{seen: out.seen}, unowned: out.charge.unanswered(e.Program, e.Program.Workflows[name])}
+			w := &workload{wf: out.charge.program.Workflows[name], version: versions[name], plans: pile{seen: out.seen}, expiries: pile{seen: out.seen}, urgent: pile{seen: out.seen}, unowned: out.charge.unanswered(e.Program, e.Program.Workflows[name]), paused: resting[name]}
 			for _, st := range w.unowned {
 				w.lacking = append(w.lacking, duty(st))
 			}
@@ -209,7 +224,7 @@ func (e *Engine) surveyOf(
 			return err
 		}
 		out.lacking = out.charge.lacking(out.batches)
-		out.batches = slices.DeleteFunc(out.batches, func(w *workload) bool { return len(w.piles())+len(w.refused) == 0 && !w.waits() })
+		out.batches = slices.DeleteFunc(out.batches, func(w *workload) bool { return len(w.piles())+len(w.refused) == 0 && !w.waits() && !w.paused.Paused })
 		return nil
 	})
 	return out, err
@@ -297,8 +312,8 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 			continue
 		}
 		wanted = true
-		if w.waits() || unsponsored {
-			held = true // nobody answers for it: the occasion waits (rules 1 and 9)
+		if w.waits() || unsponsored || w.rests(o) {
+			held = true // nobody answers for it, or it is paused: the occasion waits (rules 1 and 9)
 			continue
 		}
 		plan, refusal := planning.Plan(out.charge.program, w.wf, w.version, f)

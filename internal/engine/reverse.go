@@ -110,52 +110,57 @@ func (e *Engine) Reverse(ctx context.Context, o ReversalOrder) (onus.Reversal, e
 		return onus.Reversal{}, o.Permit.Err
 	}
 	var rev onus.Reversal
-	err := e.Store.Update(ctx, func(tx store.Tx) error {
-		undo, err := e.selected(ctx, tx, o.Scope)
-		if err != nil {
-			return err
-		}
-		scope, err := json.Marshal(o.Scope)
-		if err != nil {
-			return fmt.Errorf("keep what is to be undone: %w", err)
-		}
-		rev = onus.Reversal{
-			ID: onus.ID("rev", string(scope), o.Person, o.Reason, store.Stamp(tx.Now())), Scope: o.Scope, Reason: o.Reason,
-			By: o.By, Person: o.Person, At: tx.Now(), Identities: len(undo),
-		}
-		if old, known, err := store.Reversals.Lookup(ctx, tx, rev.ID); err != nil || known {
-			rev = old
-			return err // the very same order, met again
-		}
-		for _, changes := range undo {
-			rev.Changes += len(changes)
-		}
-		person := e.people.id(ctx, tx, o.Person)
-		ordered := ledger.Event{
-			Type: ledger.ReversalOrdered, Actor: string(o.By), Owner: person,
-			Notes: map[string]string{"changes": strconv.Itoa(rev.Changes), "identities": strconv.Itoa(rev.Identities)},
-		}
-		o.Permit.note(&ordered)
-		ev, err := store.Reversals.Put(ctx, tx, ordered, rev)
-		if err != nil {
-			return err
-		}
-		for _, id := range slices.Sorted(maps.Keys(undo)) {
-			who, err := store.Identities.Get(ctx, tx, string(id))
-			if err != nil {
-				return err
-			}
-			_, err = store.Occasions.Put(ctx, tx, ledger.Event{Type: ledger.OccasionArose, Actor: string(o.By), Owner: person, Cause: ev.ID}, onus.Occasion{
-				ID: reversing + rev.ID + "/" + string(id), Kind: onus.Reversing, State: onus.Waiting, Identity: id,
-				Source: who.Source, Key: who.Key, At: tx.Now(), Reversal: rev.ID, Undo: undo[id],
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+	err := e.Store.Update(ctx, func(tx store.Tx) (err error) {
+		rev, err = e.orderReversal(ctx, tx, o)
+		return err
 	})
 	return rev, err
+}
+
+// orderReversal records an order that may be given, with its occasions.
+func (e *Engine) orderReversal(ctx context.Context, tx store.Tx, o ReversalOrder) (rev onus.Reversal, err error) {
+	undo, err := e.selected(ctx, tx, o.Scope)
+	if err != nil {
+		return rev, err
+	}
+	scope, err := json.Marshal(o.Scope)
+	if err != nil {
+		return rev, fmt.Errorf("keep what is to be undone: %w", err)
+	}
+	rev = onus.Reversal{
+		ID: onus.ID("rev", string(scope), o.Person, o.Reason, store.Stamp(tx.Now())), Scope: o.Scope, Reason: o.Reason,
+		By: o.By, Person: o.Person, At: tx.Now(), Identities: len(undo),
+	}
+	if old, known, err := store.Reversals.Lookup(ctx, tx, rev.ID); err != nil || known {
+		return old, err // the very same order, met again
+	}
+	for _, changes := range undo {
+		rev.Changes += len(changes)
+	}
+	person := e.people.id(ctx, tx, o.Person)
+	ordered := ledger.Event{
+		Type: ledger.ReversalOrdered, Actor: string(o.By), Owner: person,
+		Notes: map[string]string{"changes": strconv.Itoa(rev.Changes), "identities": strconv.Itoa(rev.Identities)},
+	}
+	o.Permit.note(&ordered)
+	ev, err := store.Reversals.Put(ctx, tx, ordered, rev)
+	if err != nil {
+		return rev, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(undo)) {
+		who, err := store.Identities.Get(ctx, tx, string(id))
+		if err != nil {
+			return rev, err
+		}
+		_, err = store.Occasions.Put(ctx, tx, ledger.Event{Type: ledger.OccasionArose, Actor: string(o.By), Owner: person, Cause: ev.ID}, onus.Occasion{
+			ID: reversing + rev.ID + "/" + string(id), Kind: onus.Reversing, State: onus.Waiting, Identity: id,
+			Source: who.Source, Key: who.Key, At: tx.Now(), Reversal: rev.ID, Undo: undo[id],
+		})
+		if err != nil {
+			return rev, err
+		}
+	}
+	return rev, nil
 }
 
 // undo is what the reversal of one identity's changes is planned from.

@@ -89,7 +89,7 @@ func (e *Engine) advanceFrom(ctx context.Context, id onus.RunID, seen *live) err
 		return e.Store.Update(ctx, func(tx store.Tx) error {
 			return e.Queue.Enqueue(ctx, tx, Segment{Runs: []onus.RunID{id}, At: busy.until})
 		})
-	case errors.Is(err, errEnded):
+	case errors.Is(err, errEnded), errors.Is(err, errPaused):
 		return nil
 	default:
 		return err

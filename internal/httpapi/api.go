@@ -122,6 +122,7 @@ func describe(c Config, mux *http.ServeMux) *api {
 	a.drawings()
 	a.controls()
 	a.reversals()
+	a.pauses()
 	a.requests()
 	a.emergencies()
 	a.owners()

@@ -115,6 +115,9 @@ func (s *Server) PlanView(ctx context.Context) (PlanView, error) {
 
 func (s *Server) workflowView(ctx context.Context, r store.Reader, sim engine.Simulation, sum *PlanView) (WorkflowView, error) {
 	w := WorkflowView{Workflow: sim.Workflow, Version: sim.Version, Held: sim.Past, HeldFor: sim.Owner, Plans: []PlanOf{}}
+	if sim.Paused != "" {
+		w.Held = append(w.Held, sim.Paused)
+	}
 	if sim.Waits {
 		w.Held = append(w.Held, "nobody stands for: "+strings.Join(sim.Lacking, ", "))
 		if heads := s.Program.Organisation.Escalation; len(heads) > 0 {

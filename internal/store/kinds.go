@@ -222,6 +222,9 @@ var (
 		},
 		Subject: func(v onus.Occasion) string { return string(v.Identity) },
 	}
+	Pauses = Kind[onus.Pause]{
+		Name: "pause", ID: func(v onus.Pause) string { return string(v.Workflow) },
+	}
 	Reversals = Kind[onus.Reversal]{
 		Name: "reversal", ID: func(v onus.Reversal) string { return v.ID },
 		Keys: func(v onus.Reversal) []Key { return []Key{{"at", Stamp(v.At)}} },
@@ -373,7 +376,7 @@ var kinds = map[string]interface {
 	Reads.Name: Reads, Records.Name: Records, Identities.Name: Identities, Accounts.Name: Accounts,
 	Grants.Name: Grants, Occasions.Name: Occasions, Plans.Name: Plans, Batches.Name: Batches, Runs.Name: Runs,
 	Changes.Name: Changes, Exceptions.Name: Exceptions, Approvals.Name: Approvals, WorkflowVersions.Name: WorkflowVersions,
-	DefinitionSets.Name: DefinitionSets, Versions.Name: Versions, Reversals.Name: Reversals, Erasures.Name: Erasures, Epochs.Name: Epochs, Credentials.Name: Credentials,
+	DefinitionSets.Name: DefinitionSets, Versions.Name: Versions, Reversals.Name: Reversals, Pauses.Name: Pauses, Erasures.Name: Erasures, Epochs.Name: Epochs, Credentials.Name: Credentials,
 	Sessions.Name: Sessions, Tokens.Name: Tokens, Invitations.Name: Invitations,
 	Acceptances.Name: Acceptances, Successions.Name: Successions, Absences.Name: Absences,
 	Notices.Name: Notices, Followers.Name: Followers,
