@@ -144,9 +144,16 @@ func (p *Past) parse(ctx context.Context, d decision, w WhatIf) (whatIf, error) 
 }
 
 // undecided takes from a plan what would not have been carried out without
-// one decision of a person: an approval's changes, or all of a batch, a read
-// or a run that somebody let go.
+// one decision of a person: an approval's changes, all of a batch, a read or a
+// run that somebody let go, or what a standing rule gave.
 func (p *Past) undecided(ctx context.Context, d decision, plan onus.Plan, id string) (onus.Plan, string, error) {
+	if onus.IsEmergency(id) {
+		if d.facts.Request == nil || d.facts.Request.ID != id {
+			return plan, "", onus.Errorf(onus.Invalid, "", "run %s gave nothing of emergency %s", d.run.ID, id)
+		}
+		plan.Changes = nil
+		return plan, "", nil
+	}
 	a, known, err := store.Approvals.Lookup(ctx, p.r, id)
 	if err != nil {
 		return plan, "", err

@@ -20,6 +20,7 @@ import (
 	"github.com/onus-id/onus/internal/attribution"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/intake"
+	"github.com/onus-id/onus/internal/ownership/ownershiptest"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/internal/versions/versionstest"
 	"github.com/onus-id/onus/source"
@@ -101,7 +102,7 @@ func (c *company) work() {
 	c.Helper()
 	for len(c.queue) > 0 {
 		s := c.queue[0]
-		if c.queue = c.queue[1:]; s.Exception == "" && s.Approval == "" {
+		if c.queue = c.queue[1:]; s.Exception == "" && s.Approval == "" && s.Emergency == "" {
 			if s.At.After(c.clock) {
 				c.clock = s.At
 			}
@@ -165,11 +166,49 @@ func (c *company) tell(line string) {
 		c.publish(strings.ReplaceAll(c.text, old, now))
 	case "decide": // decide CATEGORY ACT PERSON [NAME=VALUE] because
 		c.decide(onus.Category(f[1]), f[2], f[3], f[4:])
+	case "rule": // a standing rule, which Gus approved beforehand and Ingrid keeps
+		c.publish(c.text + onCall)
+		versionstest.Publish(c, c.store, c.program)
+		ownershiptest.AcceptAll(c.T, c.store, c.program, c.roster())
+	case "emergency": // emergency ana role:pay
+		_, err := c.eng.Emergency(c.Context(), c.roster(), engine.EmergencyOrder{
+			Wants: []onus.Wanted{{System: "dir", Entitlement: f[2]}}, Reason: "it is night", By: "person:" + onus.Actor(f[1]), Person: f[1] + "@acme.example",
+		})
+		c.must(err)
+		c.work()
 	case "yes", "no":
 		c.answer(f[0] == "yes", f[1])
 	default:
 		c.Fatalf("nobody knows what %q means", line)
 	}
+}
+
+// onCall is a standing rule, and the workflow that its grants are under.
+const onCall = `
+---
+kind: Workflow
+name: requests
+owners: {workflow: lee@acme.example}
+controls: {provisioning: mara@acme.example, revocation: ruth@acme.example, exceptions: ingrid@acme.example}
+occasion: {request: true}
+bounds: {subjects: 40 per 1h, changes: 400 per 1h}
+exceptions: {default: {to: ingrid@acme.example, within: 15m, then: [omar@acme.example, ciso@acme.example]}}
+---
+kind: Rule
+name: on-call
+case: emergency
+because: nights
+owner: ingrid@acme.example
+pre_approved: {by: gus@acme.example, until: "2099-12-31"}
+bounds: {entitlements: [{system: dir, entitlement: 'role:pay'}], at_once: 2, uses: 5 per 30d}
+follow: {review: {within: 72h, by: [abe@acme.example, bob@acme.example]}}
+`
+
+func (c *company) roster() engine.Roster {
+	c.Helper()
+	roster, err := intake.LoadRoster(c.Context(), c.program, c.store)
+	c.must(err)
+	return roster
 }
 
 func (c *company) decide(category onus.Category, act, person string, more []string) {
