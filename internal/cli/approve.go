@@ -23,7 +23,7 @@ func (e *env) approvalsCmd() *cobra.Command {
 		Use: "approvals", Short: "See what waits for somebody's yes or no", Aliases: []string{"approval"},
 		Example: "  onus approvals list\n  onus approvals show apr_4f…",
 	})
-	cmd.AddCommand(list(e, "approvals", "the decided ones too", (*server.Books).Approvals, e.tableOfApprovals), e.showApproval(),
+	cmd.AddCommand(anywhere(list(e, e.looking, "approvals", "the decided ones too", looks.Approvals, e.tableOfApprovals)), e.showApproval(),
 		e.delegateCmd(), e.undelegateCmd(), e.delegationsCmd())
 	return cmd
 }
@@ -53,7 +53,7 @@ func (e *env) showApproval() *cobra.Command {
 		Example: "  onus approvals show apr_4f",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				v, err := b.Approval(ctx, args[0], e.operator)
 				if err != nil {
 					return err
@@ -66,7 +66,7 @@ func (e *env) showApproval() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	return cmd
 }
@@ -195,15 +195,11 @@ func (e *env) answerCmd(yes bool, use, short, long, example string) *cobra.Comma
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
 			reason, err := reasonsFor(args, reasons, file)
 			if err != nil {
 				return err
 			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				by, person := e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				var failed error
 				for _, id := range args {
 					t, err := e.answer(ctx, s, engine.Vote{Approval: id, Yes: yes, By: by, Person: person, Reason: reason[id], Among: len(args)})
@@ -220,14 +216,14 @@ func (e *env) answerCmd(yes bool, use, short, long, example string) *cobra.Comma
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringArrayVar(&reasons, "reason", nil, "why; it stays on the record. For one of several: ID=WHY")
 	cmd.Flags().StringVar(&file, "reasons", "", "a file with a line 'ID WHY' for each")
 	return cmd
 }
 
-func (e *env) answer(ctx context.Context, s *server.Server, v engine.Vote) (t engine.Tally, err error) {
+func (e *env) answer(ctx context.Context, s works, v engine.Vote) (t engine.Tally, err error) {
 	if v.Signed, err = e.signed(func() (onus.Statement, error) { return s.StateVote(ctx, v) }); err != nil {
 		return t, err
 	}

@@ -36,15 +36,12 @@ campaign, line, denial, workflow, system, source, ledger or onus; the last two h
 It exits with 0 when they may, 2 when they may not, 1 on an error.`,
 		Example: "  onus can lee@acme.example approve approval apr_4f… --dir acme\n  onus can omar@acme.example look ledger --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := server.Kept(at.data); err != nil && at.store == "" {
-				return err
-			}
 			ctx := cmd.Context()
 			on := server.Ref{Kind: args[2]}
 			if len(args) == 4 {
 				on.ID = args[3]
 			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
 				ruling, err := s.May(ctx, args[0], authority.Action(args[1]), on)
 				if err != nil {
 					return err
@@ -65,7 +62,7 @@ It exits with 0 when they may, 2 when they may not, 1 on an error.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	output.output(cmd)
 	return cmd

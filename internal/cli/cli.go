@@ -43,6 +43,7 @@ type env struct {
 	quiet    bool
 	keyFile  string // of who acts; empty: the operating-system user
 	key      *sshkey.Key
+	server   string // where commands work; empty: in the data folder
 }
 
 // Main runs the command line and gives the exit code.
@@ -77,8 +78,14 @@ it shows, and can say for every grant why it exists and who answers for it.`,
 	root.SetFlagErrorFunc(badFlag)
 	root.PersistentFlags().BoolVarP(&e.quiet, "quiet", "q", false, "do not tell on stderr what long work is doing")
 	root.PersistentFlags().StringVar(&e.keyFile, "sign", os.Getenv("ONUS_SIGN_KEY"), "act as the person whose SSH `key` this is: its file, or the .pub of one in the ssh-agent (or ONUS_SIGN_KEY)")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return e.openKey() }
-	root.AddCommand(e.initCmd(), e.checkCmd(), e.testCmd(), e.planCmd(), e.publishCmd(), e.versionsCmd(), e.runCmd(), e.serveCmd(),
+	root.PersistentFlags().StringVar(&e.server, "server", os.Getenv("ONUS_SERVER"), "work at the server of this `URL`, where you are logged in (or ONUS_SERVER)")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := e.somewhere(cmd); err != nil {
+			return err
+		}
+		return e.openKey()
+	}
+	root.AddCommand(e.loginCmd(), e.logoutCmd(), e.whoamiCmd(), e.initCmd(), e.checkCmd(), e.testCmd(), e.planCmd(), e.publishCmd(), e.versionsCmd(), e.runCmd(), e.serveCmd(),
 		e.exceptionsCmd(), e.explainCmd(), e.evidenceCmd(), e.reportCmd(), e.replayCmd(), e.errorCmd(), e.verifyCmd(), e.demoCmd(), e.logCmd(), e.eraseCmd(),
 		e.reverseCmd(), e.pauseCmd(), e.resumeCmd(), e.recallCmd(), e.ledgerCmd(), e.signerCmd(), e.witnessCmd(),
 		e.ownersCmd(), e.healthCmd(), e.approvalsCmd(), e.approveCmd(), e.denyCmd(), e.adminCmd(),

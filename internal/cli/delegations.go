@@ -78,7 +78,7 @@ func (e *env) undelegateCmd() *cobra.Command {
 }
 
 func (e *env) delegationsCmd() *cobra.Command {
-	cmd := list(e, "approvals delegations", "those that are over too", (*server.Books).Delegations, e.tableOfDelegations)
+	cmd := anywhere(list(e, e.looking, "approvals delegations", "those that are over too", looks.Delegations, e.tableOfDelegations))
 	cmd.Use, cmd.Short = "delegations", "Who may answer in whose place, and until when"
 	cmd.Example = "  onus approvals delegations\n  onus approvals delegations --all -o json"
 	return cmd

@@ -47,7 +47,7 @@ func (e *env) listDrift() *cobra.Command {
 		Example: "  onus drift list\n  onus drift list --all -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				list, err := b.Findings(ctx, all)
 				if err != nil {
 					return err
@@ -68,7 +68,7 @@ func (e *env) listDrift() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().BoolVar(&all, "all", false, "those that ended, too")
 	output.output(cmd)
 	return cmd
@@ -94,7 +94,7 @@ func (e *env) showDrift() *cobra.Command {
 		Example: "  onus drift show fnd_4f…",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				f, err := b.Finding(ctx, args[0])
 				if err != nil {
 					return err
@@ -107,7 +107,7 @@ func (e *env) showDrift() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	return cmd
 }

@@ -82,7 +82,7 @@ yes: the answer says so, and why.`,
 	f.Float64Var(&hours, "hours", 0, "for how long; one, or as long as the rule allows, unless said")
 	f.StringVar(&reason, "reason", "", "why; it stays on the record")
 	output.output(cmd)
-	cmd.AddCommand(list(e, "emergency", "the reviewed ones too", (*server.Books).Emergencies, e.tableOfEmergencies),
+	cmd.AddCommand(list(e, e.reading, "emergency", "the reviewed ones too", (*server.Books).Emergencies, e.tableOfEmergencies),
 		e.showEmergency(), e.reviewEmergency(), e.sealCmd())
 	return cmd
 }

@@ -56,7 +56,7 @@ decision, change, system.`,
 					return err
 				}
 			}
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				var x attribution.Explanation
 				var err error
 				if change != "" {
@@ -83,7 +83,7 @@ decision, change, system.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&change, "change", "", "explain one change by its ID")
 	cmd.Flags().Var(&when, "at", "by what stood at that time (default now)")
 	cmd.Flags().Var(graph, "graph", "draw it, as `FORM`: json, mermaid or svg")

@@ -19,7 +19,7 @@ func (e *env) exceptionsCmd() *cobra.Command {
 		Use: "exceptions", Short: "See what stopped, and decide", Aliases: []string{"exception"},
 		Example: "  onus exceptions list\n  onus exceptions show exc_4f…\n  onus exceptions override exc_4f… --dir acme --reason 'the merger; planned in CHG-12'",
 	})
-	cmd.AddCommand(list(e, "exceptions", "the closed ones too", (*server.Books).Exceptions, e.tableOfExceptions), e.showException(),
+	cmd.AddCommand(anywhere(list(e, e.looking, "exceptions", "the closed ones too", looks.Exceptions, e.tableOfExceptions)), e.showException(),
 		e.decide(engine.LookAgain, "Look again: the cause is gone", "Retry looks at the facts again. When they still warrant what is left, the run goes\non; when they do not, the new plan is shown as a difference."),
 		e.decide(engine.Amend, "Put right what was wrong, for this case", "Amend lays what you give with --set over the record for this one case, and plans again."),
 		e.decide(engine.Override, "Go on against what the engine worked out", "Override lets a held batch or read go, or goes on without a change. It needs a\nreason and counts as an override: no change is ever called confirmed by it."),
@@ -54,7 +54,7 @@ func (e *env) showException() *cobra.Command {
 		Example: "  onus exceptions show exc_4f",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				p, err := b.Exception(ctx, args[0])
 				if err != nil {
 					return err
@@ -67,7 +67,7 @@ func (e *env) showException() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	return cmd
 }
@@ -142,11 +142,7 @@ func (e *env) decide(act, short, long string) *cobra.Command {
 		Example: "  onus exceptions " + act + " exc_4f --dir acme" + also,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				by, person := e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				o := engine.Order{Exception: args[0], Act: act, By: by, Person: person, Reason: reason, With: set}
 				var err error
 				if o.Signed, err = e.signed(func() (onus.Statement, error) { return s.StateOrder(ctx, o) }); err != nil {
@@ -164,7 +160,7 @@ func (e *env) decide(act, short, long string) *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	if act == engine.Amend {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/health"
-	"github.com/onus-id/onus/internal/server"
 )
 
 func (e *env) healthCmd() *cobra.Command {
@@ -31,13 +30,10 @@ to ask.`,
 		Example: "  onus health --dir acme\n  onus health --dir acme --days 90 -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
 			if days < 1 || days > 366 {
 				return onus.Errorf(onus.Invalid, "from 1 to 366", "health cannot be looked at over %d days", days)
 			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
 				rep, err := s.Health(ctx, time.Duration(days)*24*time.Hour)
 				if err != nil {
 					return err
@@ -50,7 +46,7 @@ to ask.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().IntVar(&days, "days", 30, "how far to look back")

@@ -4,13 +4,11 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
-
-	"github.com/onus-id/onus/internal/server"
 )
 
 // list is the command that lists what waits for people: what is open, or with
 // --all what is over too.
-func list[T any](e *env, of, over string, find func(*server.Books, context.Context, bool) ([]T, error), table func([]T)) *cobra.Command {
+func list[B, T any](e *env, open func(context.Context, place, func(B) error) error, of, over string, find func(B, context.Context, bool) ([]T, error), table func([]T)) *cobra.Command {
 	var (
 		at  place
 		all bool
@@ -21,7 +19,7 @@ func list[T any](e *env, of, over string, find func(*server.Books, context.Conte
 		Example: "  onus " + of + " list\n  onus " + of + " list --all -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return open(ctx, at, func(b B) error {
 				found, err := find(b, ctx, all)
 				if err != nil {
 					return err

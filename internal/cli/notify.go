@@ -16,7 +16,7 @@ func (e *env) notifyCmd() *cobra.Command {
 		Use: "notify", Short: "See who was told of what, and try the channels", Aliases: []string{"notices"},
 		Example: "  onus notify list\n  onus notify test ana@acme.example --dir acme",
 	})
-	cmd.AddCommand(list(e, "notify", "those that were sent too", (*server.Books).Notices, e.tableOfNotices), e.notifyTest(), e.notifyRetry())
+	cmd.AddCommand(list(e, e.reading, "notify", "those that were sent too", (*server.Books).Notices, e.tableOfNotices), e.notifyTest(), e.notifyRetry())
 	return cmd
 }
 

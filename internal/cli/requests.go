@@ -115,7 +115,7 @@ func (e *env) requestsCmd() *cobra.Command {
 		Use: "requests", Short: "See what was asked for, and what can be",
 		Example: "  onus requests list\n  onus requests show req_4f…\n  onus requests catalogue --dir acme",
 	})
-	cmd.AddCommand(list(e, "requests", "those that are over or withdrawn too", (*server.Books).Requests, e.tableOfRequests),
+	cmd.AddCommand(anywhere(list(e, e.looking, "requests", "those that are over or withdrawn too", looks.Requests, e.tableOfRequests)),
 		e.showRequest(), e.withdrawCmd(), e.catalogueCmd())
 	return cmd
 }

@@ -1,0 +1,192 @@
+// Package remote does at a server what commands do in a data folder: it asks
+// over HTTPS, through the client that is generated from the specification, and
+// gives back what the same call of package server gives. What is printed, and
+// who may do what, it leaves to others.
+package remote
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/api/client"
+)
+
+// A Server is one that is reached over HTTPS, as the person whose token it is.
+type Server struct {
+	login Login
+	api   *client.Client
+}
+
+// maxAnswer is the most of an answer that is read.
+const maxAnswer = 256 << 20
+
+// Dial makes the client of a server. Nothing is asked yet.
+func Dial(l Login) (*Server, error) {
+	web := &http.Client{
+		Timeout:       2 * time.Minute,
+		Transport:     &http.Transport{TLSClientConfig: trust(l.Pin), Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for this server alone
+	}
+	api, err := client.NewClient(l.URL, client.WithHTTPClient(once{web}), client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+		if l.Token != "" {
+			r.Header.Set("Authorization", "Bearer "+l.Token)
+		}
+		if r.Method != http.MethodGet {
+			r.Header.Set("Idempotency-Key", rand.Text())
+		}
+		return nil
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("reach %s: %w", l.URL, err)
+	}
+	return &Server{login: l, api: api}, nil
+}
+
+// once sends a request, and when its answer was lost sends it once more. The
+// Idempotency-Key of a write is the same in both, so it is done one time.
+type once struct{ web *http.Client }
+
+func (o once) Do(r *http.Request) (*http.Response, error) {
+	resp, err := o.try(r)
+	if err == nil || r.Context().Err() != nil || !again(err) || (r.Body != nil && r.GetBody == nil) {
+		return resp, err
+	}
+	second := r.Clone(r.Context())
+	if r.GetBody != nil {
+		if second.Body, err = r.GetBody(); err != nil {
+			return nil, err
+		}
+	}
+	return o.try(second)
+}
+
+// try reads the whole answer, so that one that was cut is none.
+func (o once) try(r *http.Request) (*http.Response, error) {
+	resp, err := o.web.Do(r) //nolint:gosec // whoever runs us names the server
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says what to whoever asked
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("the answer was cut: %w", err)
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
+}
+
+// again says whether it could help to ask again: not where the server is not
+// whom we trust, or did not answer in time.
+func again(err error) bool {
+	var late interface{ Timeout() bool }
+	return !untrusted(err) && (!errors.As(err, &late) || !late.Timeout())
+}
+
+// answer makes what was asked for of an answer, or the error that it tells.
+// It gives the ETag.
+func answer(s *Server, resp *http.Response, err error, into any) (etag string, _ error) {
+	if err != nil {
+		return "", s.unreached(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return "", s.refused(resp)
+	}
+	if into == nil {
+		return "", nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		return "", onus.Errorf(onus.Unavailable, "is it an Onus server of this version?", "%s answered what cannot be understood", s.login.URL)
+	}
+	return resp.Header.Get("ETag"), nil
+}
+
+// ask is answer for what has no ETag.
+func ask[T any](s *Server, resp *http.Response, err error) (out T, _ error) {
+	_, err = answer(s, resp, err, &out)
+	return out, err
+}
+
+// all reads a list to its end.
+func all[T any](s *Server, page func(cursor *string) (*http.Response, error)) ([]T, error) {
+	found := []T{}
+	var cursor *string
+	for {
+		resp, err := page(cursor)
+		list, err := ask[struct {
+			Items []T    `json:"items"`
+			Next  string `json:"next"`
+		}](s, resp, err)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, list.Items...)
+		if list.Next == "" {
+			return found, nil
+		}
+		cursor = &list.Next
+	}
+}
+
+// unreached tells why there is no answer, without what the request held.
+func (s *Server) unreached(err error) error {
+	var of *url.Error
+	if errors.As(err, &of) {
+		err = of.Err
+	}
+	if untrusted(err) {
+		return onus.Errorf(onus.Denied, "if that is right, trust the new one: onus login "+s.login.URL, "%s is not the server that was trusted: %s", s.login.URL, err.Error())
+	}
+	return onus.Errorf(onus.Unavailable, "look whether it was done before you do it again", "no answer from %s: %s", s.login.URL, err.Error())
+}
+
+// refused makes the error of a problem as RFC 9457 writes it.
+func (s *Server) refused(resp *http.Response) error {
+	var p client.ProblemDetails
+	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil || p.Detail == "" {
+		return onus.Errorf(onus.Unavailable, "is it an Onus server?", "%s answered %s", s.login.URL, resp.Status)
+	}
+	if resp.StatusCode == http.StatusUnauthorized {
+		return onus.Errorf(onus.Denied, "onus login "+s.login.URL, "%s does not know you: the token has expired, or was revoked", s.login.URL)
+	}
+	says := p.Detail
+	if p.Faults != nil {
+		for _, f := range *p.Faults {
+			says += "; "
+			if f.Where != nil {
+				says += *f.Where + ": "
+			}
+			says += f.Says
+		}
+	}
+	e := &onus.Error{Kind: kindOf(p.Type, resp.StatusCode), Message: says}
+	if p.Hint != nil {
+		e.Hint = *p.Hint
+	}
+	return e
+}
+
+func kindOf(name string, status int) onus.ErrorKind {
+	switch kind := onus.ErrorKind(strings.TrimPrefix(name, "urn:onus:problem:")); kind {
+	case onus.Invalid, onus.NotFound, onus.Conflict, onus.Denied, onus.Unavailable, onus.LedgerClosed, onus.Internal:
+		return kind
+	}
+	switch status {
+	case http.StatusPreconditionFailed, http.StatusConflict:
+		return onus.Conflict
+	case http.StatusTooManyRequests:
+		return onus.Unavailable
+	default:
+		return onus.Invalid
+	}
+}
