@@ -172,7 +172,11 @@ type Review struct {
 	Occasion string    `json:"occasion,omitempty"` // of a denial: which it gave
 	Gone     time.Time `json:"gone,omitzero"`      // of a denial: when it was confirmed gone
 	Proof    string    `json:"proof,omitempty"`    // the change that was confirmed, or how else that is known
+	Lifted   time.Time `json:"lifted,omitzero"`    // of a denial: when somebody decided otherwise
 }
+
+// Waits says whether the review denied something that is not confirmed gone.
+func (v Review) Waits() bool { return v.Verdict == VerdictRevoke && v.Gone.IsZero() && v.Lifted.IsZero() }
 
 // A Plant is a line that is known to be wrong: it says that somebody holds
 // what they do not, to see whether the reviewer finds it.

@@ -448,6 +448,10 @@ var Types = map[Type]Meaning{
 		When: "what had been confirmed gone is there again while its campaign is open", Actor: "engine", Owner: "the owner of the campaign",
 		Object: "review", Fields: "cause",
 	},
+	ReviewOverruled: {
+		When: "a person lifted what a review denied before it was gone: its campaign waits for it no more", Actor: "that person", Owner: "that person",
+		Object: "review", Fields: "cause",
+	},
 	ReviewPlanted: {
 		When: "the control owner put a line among a reviewer's that is known to be wrong", Actor: "the control owner", Owner: "the control owner",
 		Object: "plant", Fields: "cause",

@@ -130,6 +130,7 @@ const (
 	ReviewSilent    Type = "review.silent"
 	ReviewConfirmed Type = "review.confirmed"
 	ReviewReturned  Type = "review.returned"
+	ReviewOverruled Type = "review.overruled"
 	ReviewPlanted   Type = "review.planted"
 
 	DenialMade   Type = "denial.made"

@@ -2029,6 +2029,7 @@ type Review struct {
 	Campaign string     `json:"campaign"`
 	Gone     *time.Time `json:"gone,omitempty"`
 	Id       string     `json:"id"`
+	Lifted   *time.Time `json:"lifted,omitempty"`
 	Line     Line       `json:"line"`
 	Occasion *string    `json:"occasion,omitempty"`
 	Person   *string    `json:"person,omitempty"`

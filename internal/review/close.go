@@ -50,7 +50,7 @@ func (d *Desk) confirm(ctx context.Context, id string) error {
 
 func confirmOne(ctx context.Context, tx store.Tx, id string) error {
 	v, row, err := store.Reviews.GetRow(ctx, tx, id)
-	if err != nil || v.Verdict != onus.VerdictRevoke || !v.Gone.IsZero() {
+	if err != nil || !v.Waits() {
 		return err
 	}
 	proof, err := gone(ctx, tx, &v)
@@ -68,9 +68,9 @@ func confirmOne(ctx context.Context, tx store.Tx, id string) error {
 	return err
 }
 
-// gone says by what a denied grant is known to be gone; "": it is not. A run
-// that ended is not enough: the system must have shown that it is not there,
-// after the denial, and no warrant of ours may want it.
+// gone says by what a denied grant is known to be gone; "": it is not. That a
+// run ended says nothing: the system must have shown that it is not there, and
+// no warrant of ours may be left for it.
 func gone(ctx context.Context, r store.Reader, v *onus.Review) (string, error) {
 	o, known, err := store.Occasions.Lookup(ctx, r, v.Occasion)
 	if err != nil || known && (o.State == onus.Waiting || o.State == onus.Stopped) {
@@ -93,9 +93,6 @@ func gone(ctx context.Context, r store.Reader, v *onus.Review) (string, error) {
 		return "", err
 	}
 	for _, run := range runs {
-		if !run.State.Ended() {
-			return "", nil
-		}
 		changes, err := store.Changes.Query(ctx, r, store.ChangesOf(run.ID))
 		if err != nil {
 			return "", err
@@ -239,7 +236,7 @@ func (d *Desk) reopen(ctx context.Context, back []string) error {
 					continue
 				}
 				v.Gone, v.Proof = time.Time{}, ""
-				if err := d.again(ctx, tx, v, row); err != nil {
+				if err := again(ctx, tx, v, row); err != nil {
 					return err
 				}
 			}
@@ -253,13 +250,13 @@ func (d *Desk) reopen(ctx context.Context, back []string) error {
 }
 
 // again orders a denial anew, under an occasion of its own.
-func (d *Desk) again(ctx context.Context, tx store.Tx, v onus.Review, row store.Row) error {
+func again(ctx context.Context, tx store.Tx, v onus.Review, row store.Row) error {
 	c, err := store.Campaigns.Get(ctx, tx, v.Campaign)
 	if err != nil {
 		return err
 	}
 	owner := idOf(ctx, tx, c.Terms.Owner)
-	o := denials{d: d, tx: tx, owner: owner, by: map[string][]int{}, cause: map[string]string{}}
+	o := newDenials(tx, owner)
 	at := v
 	at.At, at.By = tx.Now(), onus.Engine
 	o.note(&at, 0)

@@ -79,11 +79,7 @@ func (d *Desk) Decide(ctx context.Context, roster flow.Roster, o Choices) ([]onu
 				Campaign: at.sheet.Campaign, Sheet: at.sheet.ID, Stage: at.sheet.Stage, Verdict: o.Of[i].Verdict, By: o.By, Person: who.Mail,
 				Reason: strings.TrimSpace(o.Of[i].Reason), At: tx.Now(), Took: took, Policy: o.Policy, Line: at.line,
 			}
-			h, err := m.holder(ctx, at.line.Identity)
-			if err != nil {
-				return err
-			}
-			why, err := m.bars(ctx, o.Person, &at.line, &h)
+			why, err := m.bars(ctx, o.Person, &at.line)
 			switch {
 			case err != nil:
 				return err
@@ -94,10 +90,10 @@ func (d *Desk) Decide(ctx context.Context, roster flow.Roster, o Choices) ([]onu
 			}
 			done = append(done, v)
 		}
-		if done, err = d.settle(ctx, tx, done, chosen, ledger.ReviewDecided, string(who.ID)); err != nil {
+		if done, err = settle(ctx, tx, done, chosen, ledger.ReviewDecided, string(who.ID)); err != nil {
 			return err
 		}
-		return d.answered(ctx, tx, chosen, string(o.By), string(who.ID))
+		return answered(ctx, tx, chosen, string(o.By), string(who.ID))
 	})
 	return done, err
 }
@@ -192,8 +188,8 @@ func looked(ctx context.Context, r store.Reader, chosen []onSheet, person string
 }
 
 // settle records decisions, and what follows from those that deny.
-func (d *Desk) settle(ctx context.Context, tx store.Tx, all []onus.Review, on []onSheet, typ ledger.Type, owner string) ([]onus.Review, error) {
-	order := denials{d: d, tx: tx, owner: owner, by: map[string][]int{}}
+func settle(ctx context.Context, tx store.Tx, all []onus.Review, on []onSheet, typ ledger.Type, owner string) ([]onus.Review, error) {
+	order := newDenials(tx, owner)
 	for i := range all {
 		v := &all[i]
 		v.ID = store.ReviewID(v.Campaign, v.Line.Grant)
@@ -235,18 +231,27 @@ func (d *Desk) settle(ctx context.Context, tx store.Tx, all []onus.Review, on []
 
 // denials makes one occasion of what is denied to one holder on one system.
 type denials struct {
-	d     *Desk
 	tx    store.Tx
 	owner string
-	by    map[string][]int // occasion → which of the decisions
-	cause map[string]string
+	of    map[string]string // system and holder → occasion
+	by    map[string][]int  // occasion → which of the decisions
+	cause map[string]string // occasion → the event that led to it
+}
+
+func newDenials(tx store.Tx, owner string) denials {
+	return denials{tx: tx, owner: owner, of: map[string]string{}, by: map[string][]int{}, cause: map[string]string{}}
 }
 
 // reviewing begins the ID of every occasion of a denial.
 const reviewing = "review/"
 
+// note puts a denial to the occasion of its holder, named after the first of them.
 func (o *denials) note(v *onus.Review, i int) {
-	v.Occasion = reviewing + onus.ID("rvk", v.Campaign, string(v.Line.System), cmp.Or(string(v.Line.Identity), string(v.Line.Account)), store.Stamp(v.At))
+	holder := string(v.Line.System) + "/" + cmp.Or(string(v.Line.Identity), string(v.Line.Account))
+	if o.of[holder] == "" {
+		o.of[holder] = reviewing + onus.ID("rvk", v.Campaign, v.Line.Grant, store.Stamp(v.At))
+	}
+	v.Occasion = o.of[holder]
 	o.by[v.Occasion] = append(o.by[v.Occasion], i)
 }
 
@@ -256,9 +261,6 @@ func (o *denials) deny(ctx context.Context, v *onus.Review, cause string) error 
 		Grant: l.Grant, System: l.System, Account: l.Account, Entitlement: l.Entitlement, Identity: l.Identity,
 		Review: v.ID, Person: v.Person, Reason: v.Reason, Since: v.At,
 	})
-	if o.cause == nil {
-		o.cause = map[string]string{}
-	}
 	o.cause[v.Occasion] = ev.ID
 	return err
 }
@@ -291,7 +293,7 @@ func (o *denials) arise(ctx context.Context, all []onus.Review) error {
 }
 
 // answered ends the sheets on which nothing is undecided any more.
-func (d *Desk) answered(ctx context.Context, tx store.Tx, on []onSheet, by, owner string) error {
+func answered(ctx context.Context, tx store.Tx, on []onSheet, by, owner string) error {
 	seen := map[string]bool{}
 	for _, at := range on {
 		if seen[at.sheet.ID] {

@@ -52,12 +52,27 @@ func (d *Desk) Lift(ctx context.Context, o Lift) (onus.Denial, error) {
 		}
 		held = was
 		held.Lifted, held.Lifter, held.Why = tx.Now(), who.Mail, o.Reason
-		_, err = store.Denials.Put(ctx, tx, ledger.Event{
+		ev, err := store.Denials.Put(ctx, tx, ledger.Event{
 			Type: ledger.DenialLifted, Actor: string(o.By), Owner: string(who.ID), Cause: row.Event, Rule: o.Policy,
 		}, held)
-		return err
+		if err != nil {
+			return err
+		}
+		return overrule(ctx, tx, held, ev)
 	})
 	return held, err
+}
+
+// overrule notes on the review that its denial does not count any more, so
+// that its campaign does not wait for what may stay.
+func overrule(ctx context.Context, tx store.Tx, d onus.Denial, by ledger.Event) error {
+	v, known, err := store.Reviews.Lookup(ctx, tx, d.Review)
+	if err != nil || !known || !v.Waits() {
+		return err
+	}
+	v.Lifted = tx.Now()
+	_, err = store.Reviews.Put(ctx, tx, ledger.Event{Type: ledger.ReviewOverruled, Actor: by.Actor, Owner: by.Owner, Cause: by.ID}, v)
+	return err
 }
 
 // A Planting puts a line that is known to be wrong among those of an open
@@ -77,7 +92,11 @@ type Planting struct {
 // the campaign may, and never where they would be asked about it themselves.
 func (d *Desk) Plant(ctx context.Context, roster flow.Roster, o Planting) (onus.Plant, error) {
 	var p onus.Plant
-	err := d.Store.Update(ctx, func(tx store.Tx) error {
+	of, unit, err := d.plausible(ctx, roster, o)
+	if err != nil {
+		return p, err
+	}
+	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		c, row, err := findRow(ctx, tx, o.Campaign)
 		if err != nil {
 			return err
@@ -121,6 +140,9 @@ func (d *Desk) Plant(ctx context.Context, roster flow.Roster, o Planting) (onus.
 		if reviewer == "" {
 			return onus.Errorf(onus.Conflict, "plant one for somebody else", "no reviewer would be asked about it")
 		}
+		if unit != "" {
+			l.Peers, l.Hold = of.people[unit], of.hold[holding{unit, o.Entitlement, o.System}]
+		}
 		p.Line = l
 		ev, err := store.Plants.Put(ctx, tx, ledger.Event{Type: ledger.ReviewPlanted, Actor: string(o.By), Owner: idOf(ctx, tx, o.Person), Cause: row.Event}, p)
 		if err != nil {
@@ -137,6 +159,29 @@ func (d *Desk) Plant(ctx context.Context, roster flow.Roster, o Planting) (onus.
 		return ask(ctx, tx, s, row.Event)
 	})
 	return p, err
+}
+
+// plausible counts what a real line would show of the holder's unit, so that a
+// planted one is not known by what it lacks.
+func (d *Desk) plausible(ctx context.Context, roster flow.Roster, o Planting) (of peers, unit string, err error) {
+	err = d.Store.View(ctx, func(r store.Reader) error {
+		c, err := Find(ctx, r, o.Campaign)
+		if err != nil {
+			return err
+		}
+		m, err := d.moment(ctx, r, roster, d.Now())
+		if err != nil {
+			return err
+		}
+		h, err := m.holder(ctx, o.Identity)
+		if err != nil {
+			return err
+		}
+		unit = h.unit
+		of, err = m.peers(ctx, &c)
+		return err
+	})
+	return of, unit, err
 }
 
 func findRow(ctx context.Context, r store.Reader, id string) (onus.Campaign, store.Row, error) {

@@ -1,13 +1,11 @@
 package review
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"iter"
 	"maps"
 	"slices"
@@ -25,17 +23,17 @@ const (
 	// perSheet is how many lines a reviewer is asked about by one event. The
 	// leaf holds the digest of all of them.
 	perSheet = 250
-	// perPart is how many lines are held in memory, and frozen in one commit.
-	perPart = 100_000
+	// mostInMemory is how many lines are held at a time, and frozen in one commit.
+	mostInMemory = 100_000
 )
 
 // Gather freezes the lines of a campaign, in parts, each a commit of its own:
 // after a crash it goes on where it was. The list is complete when the
 // campaign is open, and its digest covers every line in order of the grants.
 func (d *Desk) Gather(ctx context.Context, roster flow.Roster, id string) (onus.Campaign, error) {
-	g := &gathering{d: d, roster: roster, id: id}
+	g := &gathering{d: d, roster: roster, id: id, part: cmp.Or(d.Part, mostInMemory)}
 	for {
-		if err := g.part(ctx); err != nil && !errors.Is(err, errMoved) {
+		if err := g.next(ctx); err != nil && !errors.Is(err, errMoved) {
 			return g.c, err
 		}
 		if g.c.State != onus.CampaignGathering {
@@ -53,12 +51,13 @@ type gathering struct {
 	c      onus.Campaign
 	row    store.Row
 	peers  *peers
+	part   int
 	sheets []onus.Sheet
 	done   bool
 }
 
-// part looks at the next lines, and commits them.
-func (g *gathering) part(ctx context.Context) error {
+// next looks at the next lines, and commits them.
+func (g *gathering) next(ctx context.Context) error {
 	if err := g.d.Store.View(ctx, func(r store.Reader) error { return g.look(ctx, r) }); err != nil {
 		return err
 	}
@@ -123,9 +122,13 @@ func (g *gathering) look(ctx context.Context, r store.Reader) (err error) {
 		}
 		g.peers = &of
 	}
+	denied, err := standing(ctx, r)
+	if err != nil {
+		return err
+	}
 	before := newLastTime(ctx, r, &g.c)
 	defer before.stop()
-	sum, list := newSum(g.c.Digest), newPiles(&g.c, g.c.Sheets)
+	list := newPiles(&g.c, g.c.Sheets)
 	c := g.c
 	g.done = true
 	for one, err := range grants(ctx, r, m.p, &g.c) {
@@ -140,35 +143,43 @@ func (g *gathering) look(ctx context.Context, r store.Reader) (err error) {
 		if !in {
 			continue
 		}
-		if held, known, err := store.Denials.Lookup(ctx, r, l.Grant); err != nil || known && held.Stands() {
-			if err != nil {
-				return err
-			}
+		if denied[l.Grant] {
 			continue // it was decided: what is there all the same is drift
 		}
-		if err := g.place(ctx, m, list, before, &l, one.Warranted(m.clock.Now)); err != nil {
+		if err := g.place(ctx, m, list, before, &l, &one.Grant); err != nil {
 			return err
 		}
-		if err := sum.add(&l); err != nil {
+		if c.Digest, err = chained(c.Digest, &l); err != nil {
 			return err
 		}
 		if c.Lines++; l.Carried != "" {
 			c.Carry++
 		}
-		if list.lines == perPart {
+		if list.lines == g.part {
 			g.done = false
 			break
 		}
 	}
-	c.Digest = sum.digest()
 	g.sheets = list.sheets(m.clock.Now)
 	c.Sheets += len(g.sheets)
 	g.c = c
 	return nil
 }
 
+// standing gives the grants that are denied.
+func standing(ctx context.Context, r store.Reader) (map[string]bool, error) {
+	denied := map[string]bool{}
+	for row, err := range r.Find(ctx, store.Query{Kind: store.Denials.Name, Key: "since", To: "9"}) {
+		if err != nil {
+			return nil, err
+		}
+		denied[row.ID] = true
+	}
+	return denied, nil
+}
+
 // place puts a line on somebody's list, or among those that nothing changed for.
-func (g *gathering) place(ctx context.Context, m *moment, list *piles, before *lastTime, l *onus.Line, warranted bool) error {
+func (g *gathering) place(ctx context.Context, m *moment, list *piles, before *lastTime, l *onus.Line, of *onus.Grant) error {
 	v, err := before.of(l.Grant)
 	if err != nil {
 		return err
@@ -178,13 +189,13 @@ func (g *gathering) place(ctx context.Context, m *moment, list *piles, before *l
 		return err
 	}
 	g.peers.beside(l, h)
-	t := &g.c.Terms
+	t, warranted := &g.c.Terms, of.Warranted(m.clock.Now)
 	if v != nil && warranted && carries(t, v, l, m.clock.Now) {
 		l.Carried = v.ID
 		list.add(pileKey{rank: carriedRank}, *l)
 		return nil
 	}
-	reviewer, err := m.ask(ctx, slices.Concat(t.Stages[0].Reviewers, m.path(t)), l, "")
+	reviewer, err := m.askOf(ctx, slices.Concat(t.Stages[0].Reviewers, m.path(t)), l, of, "")
 	if err != nil {
 		return err
 	}
@@ -234,26 +245,14 @@ func (b *lastTime) of(grant string) (*onus.Review, error) {
 	return &v, err
 }
 
-// sum is the running digest of a list: of what came before, and every line.
-type sum struct{ h hash.Hash }
-
-func newSum(before onus.Digest) *sum {
-	s := &sum{sha256.New()}
-	s.h.Write([]byte(before + "\n"))
-	return s
-}
-
-func (s *sum) add(l *onus.Line) error {
+// chained is the digest of a list that goes on with one more line: whoever has
+// the lines in order of their grants can work it out, however they were cut.
+func chained(before onus.Digest, l *onus.Line) (onus.Digest, error) {
 	data, err := json.Marshal(l)
 	if err != nil {
-		return fmt.Errorf("digest a line: %w", err)
+		return "", fmt.Errorf("digest a line: %w", err)
 	}
-	s.h.Write(append(data, '\n'))
-	return nil
-}
-
-func (s *sum) digest() onus.Digest {
-	return onus.Digest("sha256:" + hex.EncodeToString(s.h.Sum(nil)))
+	return onus.DigestOf(append([]byte(before+"\n"), data...)), nil
 }
 
 // carriedRank is that of lines that nobody is asked about.

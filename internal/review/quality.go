@@ -125,7 +125,7 @@ func (p *Progress) count(v *onus.Review) {
 	if v.Silent {
 		p.Silent++
 	}
-	if v.Gone.IsZero() {
+	if v.Waits() {
 		if p.Waiting++; len(p.Pending) < listed {
 			p.Pending = append(p.Pending, *v)
 		}

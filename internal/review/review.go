@@ -24,6 +24,7 @@ type Desk struct {
 	Store   store.Store
 	Program *flow.Program
 	Now     func() time.Time
+	Part    int // lines that are held in memory, and frozen in one commit; 0: 100,000
 }
 
 // errMoved says that somebody else went on with it meanwhile.

@@ -181,11 +181,7 @@ func (t *turnOf) barred(ctx context.Context) (bool, error) {
 }
 
 func (t *turnOf) bars(ctx context.Context, l *onus.Line) (bool, error) {
-	h, err := t.m.holder(ctx, l.Identity)
-	if err != nil {
-		return false, err
-	}
-	why, err := t.m.bars(ctx, t.s.Reviewer, l, &h)
+	why, err := t.m.bars(ctx, t.s.Reviewer, l)
 	return why != "", err
 }
 
@@ -251,7 +247,7 @@ func (t *turnOf) silence(ctx context.Context) error {
 		on[i] = onSheet{l, t.s, t.row}
 	}
 	owner := idOf(ctx, t.tx, cmp.Or(t.s.Reviewer, t.c.Terms.Owner))
-	if _, err := t.d.settle(ctx, t.tx, all, on, ledger.ReviewSilent, owner); err != nil {
+	if _, err := settle(ctx, t.tx, all, on, ledger.ReviewSilent, owner); err != nil {
 		return err
 	}
 	return t.end(ctx, onus.SheetSilent, ledger.ReviewSilent)

@@ -79,6 +79,15 @@ func (m *moment) unit(who onus.Identity) string {
 // ask gives who is asked about a line: the first of these who is there, does
 // not hold it, and has not alone given it; "": nobody.
 func (m *moment) ask(ctx context.Context, of []string, l *onus.Line, not string) (string, error) {
+	g, _, err := store.Grants.Lookup(ctx, m.r, l.Grant)
+	if err != nil {
+		return "", err
+	}
+	return m.askOf(ctx, of, l, &g, not)
+}
+
+// askOf is ask where the grant is at hand.
+func (m *moment) askOf(ctx context.Context, of []string, l *onus.Line, g *onus.Grant, not string) (string, error) {
 	h, err := m.holder(ctx, l.Identity)
 	if err != nil {
 		return "", err
@@ -91,7 +100,7 @@ func (m *moment) ask(ctx context.Context, of []string, l *onus.Line, not string)
 		if mail == "" || strings.EqualFold(mail, not) {
 			continue
 		}
-		why, err := m.bars(ctx, mail, l, &h)
+		why, err := m.barsFrom(ctx, mail, g, &h)
 		if err != nil {
 			return "", err
 		}
@@ -160,7 +169,19 @@ func (m *moment) boss(ctx context.Context, key string) (string, error) {
 }
 
 // bars says why somebody may not decide a line, or "".
-func (m *moment) bars(ctx context.Context, mail string, l *onus.Line, h *holder) (string, error) {
+func (m *moment) bars(ctx context.Context, mail string, l *onus.Line) (string, error) {
+	h, err := m.holder(ctx, l.Identity)
+	if err != nil {
+		return "", err
+	}
+	g, _, err := store.Grants.Lookup(ctx, m.r, l.Grant)
+	if err != nil {
+		return "", err
+	}
+	return m.barsFrom(ctx, mail, &g, &h)
+}
+
+func (m *moment) barsFrom(ctx context.Context, mail string, g *onus.Grant, h *holder) (string, error) {
 	if strings.EqualFold(mail, h.Mail) {
 		return "nobody reviews their own access", nil
 	}
@@ -177,28 +198,27 @@ func (m *moment) bars(ctx context.Context, mail string, l *onus.Line, h *holder)
 	if !here {
 		return mail + " is not there", nil
 	}
-	alone, err := m.alone(ctx, mail, l)
+	alone, err := m.alone(ctx, mail, g)
 	if err != nil || !alone {
 		return "", err
 	}
 	return mail + " alone gave it", nil
 }
 
+// requested begins the step of a warrant that a request gave: its ID.
+const requested = "req_"
+
 // alone says whether somebody is the only one who stands behind the warrants
 // of a line that are in force: they asked for it and nobody else said yes, or
 // chose to adopt it. Behind what a workflow gives to everybody it is for stand
 // those who published it.
-func (m *moment) alone(ctx context.Context, mail string, l *onus.Line) (bool, error) {
-	g, known, err := store.Grants.Lookup(ctx, m.r, l.Grant)
-	if err != nil || !known {
-		return false, err
-	}
+func (m *moment) alone(ctx context.Context, mail string, g *onus.Grant) (bool, error) {
 	var behind []string
 	for _, w := range g.Warrants {
 		if !w.InForce(m.clock.Now) {
 			continue
 		}
-		if wf := m.p.Workflows[w.Workflow]; wf != nil && !wf.Requests {
+		if !w.Workflow.RepairsDrift() && !strings.HasPrefix(w.Step, requested) {
 			return false, nil
 		}
 		who, err := authorsOf(ctx, m.r, w)

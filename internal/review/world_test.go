@@ -157,7 +157,10 @@ type world struct {
 
 type roster map[string]flow.Member
 
-func (r roster) ByMail(mail string) (flow.Member, bool) { m, ok := r[strings.ToLower(mail)]; return m, ok }
+func (r roster) ByMail(mail string) (flow.Member, bool) {
+	m, ok := r[strings.ToLower(mail)]
+	return m, ok
+}
 
 func (r roster) Person(key string) (onus.Attributes, bool) {
 	m, ok := r[key]
@@ -439,3 +442,9 @@ func (w *world) sound() {
 		w.Errorf("the state is not what the ledger says: %v", err)
 	}
 }
+
+func adoption(finding string) engine.RepairOrder {
+	return engine.RepairOrder{Findings: []string{finding}, Repair: onus.Adopt, By: "os:test", Person: sol, Reason: "for the test"}
+}
+
+func changed() ledger.Event { return ledger.Event{Type: ledger.GrantObserved, Actor: "engine"} }

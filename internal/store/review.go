@@ -33,7 +33,7 @@ var (
 		Name: "review", ID: func(v onus.Review) string { return v.ID },
 		Keys: func(v onus.Review) []Key {
 			keys := []Key{{"grant", v.Line.Grant}}
-			if v.Verdict == onus.VerdictRevoke && v.Gone.IsZero() {
+			if v.Waits() {
 				keys = append(keys, Key{"pending", v.Campaign})
 			}
 			return keys

@@ -145,7 +145,7 @@ func (r *reader) piece(ctx context.Context, c *cursor) ([]store.Row, error) {
 	var err error
 	switch {
 	case q.Key == "" && q.Prefix != "":
-		err = r.each(ctx, scan, selectPrefix, q.Kind, q.Prefix, c.id, q.Prefix+lastRune, n)
+		err = r.each(ctx, scan, selectPrefix, q.Kind, max(q.Prefix, c.id), c.id, q.Prefix+lastRune, n)
 	case q.Key == "":
 		err = r.each(ctx, scan, selectOfKind, q.Kind, c.id, n)
 	case ranged && c.first:

@@ -13,8 +13,10 @@ const (
 
 	objectColumns = `o.id, o.version, o.event, o.body, o.keys`
 	selectOfKind  = `SELECT o.id, ` + objectColumns + ` FROM object o WHERE o.kind = ? AND o.id > ? ORDER BY o.id LIMIT ?`
-	selectPrefix  = `SELECT o.id, ` + objectColumns + ` FROM object o
-		WHERE o.kind = ? AND o.id >= ? AND o.id > ? AND o.id < ? ORDER BY o.id LIMIT ?`
+	// Of two lower bounds SQLite seeks to the first, and steps over all below
+	// the second: so the greater of the two is worked out before.
+	selectPrefix = `SELECT o.id, ` + objectColumns + ` FROM object o
+		WHERE o.kind = ? AND o.id >= ? AND o.id <> ? AND o.id < ? ORDER BY o.id LIMIT ?`
 	// The pair of value and id goes on after the last row given.
 	selectByKey = `SELECT k.value, ` + objectColumns + ` FROM object_key k JOIN object o ON o.kind = k.kind AND o.id = k.id
 		WHERE k.kind = ? AND k.name = ? AND (k.value, k.id) > (?, ?) AND k.value <= ? ORDER BY k.value, k.id LIMIT ?`
