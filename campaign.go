@@ -176,7 +176,9 @@ type Review struct {
 }
 
 // Waits says whether the review denied something that is not confirmed gone.
-func (v Review) Waits() bool { return v.Verdict == VerdictRevoke && v.Gone.IsZero() && v.Lifted.IsZero() }
+func (v Review) Waits() bool {
+	return v.Verdict == VerdictRevoke && v.Gone.IsZero() && v.Lifted.IsZero()
+}
 
 // A Plant is a line that is known to be wrong: it says that somebody holds
 // what they do not, to see whether the reviewer finds it.

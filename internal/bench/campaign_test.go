@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -30,7 +31,7 @@ const (
 // its unit hold it too, beside a bulk insert of the same grants as plain rows.
 func BenchmarkCampaign(b *testing.B) {
 	ctx, n := b.Context(), *campaignGrants
-	p := reviewed(b, n/grantsEach/reports+1)
+	p := reviewed(b)
 	for b.Loop() {
 		st, err := sqlite.Open(ctx, b.TempDir(), options(b))
 		if err != nil {
@@ -71,7 +72,7 @@ type noRoster struct{}
 func (noRoster) ByMail(string) (flow.Member, bool) { return flow.Member{}, false }
 
 // reviewed is a company with a campaign over everything.
-func reviewed(b *testing.B, managers int) *flow.Program {
+func reviewed(b *testing.B) *flow.Program {
 	b.Helper()
 	text := `
 kind: Organisation
@@ -110,7 +111,6 @@ outliers: 10
 	if len(faults) > 0 {
 		b.Fatal(faults)
 	}
-	b.Logf("%d managers", managers)
 	return p
 }
 
@@ -159,27 +159,33 @@ func plainly(ctx context.Context, st store.Store, n int) error {
 		}
 	}
 	for from := 0; from < n; from += perInsert {
-		tx, err := db.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		insert, err := tx.PrepareContext(ctx, "INSERT INTO bench_grants VALUES (?, ?, ?)")
-		if err != nil {
-			return err
-		}
-		for i := from; i < min(n, from+perInsert); i++ {
-			g := aGrant(i)
-			body, err := json.Marshal(g)
-			if err != nil {
-				return err
-			}
-			if _, err := insert.ExecContext(ctx, store.GrantID(g), string(g.Identity), body); err != nil {
-				return err
-			}
-		}
-		if err := tx.Commit(); err != nil {
+		if err := inserted(ctx, db, from, min(n, from+perInsert)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func inserted(ctx context.Context, db *sql.DB, from, to int) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to take back
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO bench_grants VALUES (?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	for i := from; i < to; i++ {
+		g := aGrant(i)
+		body, err := json.Marshal(g)
+		if err != nil {
+			return err
+		}
+		if _, err := insert.ExecContext(ctx, store.GrantID(g), string(g.Identity), body); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }

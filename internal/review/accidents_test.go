@@ -15,6 +15,7 @@ import (
 // midPoint: "if nobody acts, the case is approved".
 func TestIfNobodyActsTheCaseIsNotApproved(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func(*testing.T) *world) {
+		t.Helper()
 		w := fresh(t)
 		w.join("finance", boss, "ada")
 		c := w.start("quarterly")
@@ -119,6 +120,7 @@ func TestAnOverrideClosesNoCampaign(t *testing.T) {
 // not by a repair, not by undoing the revocation.
 func TestDeniedAccessIsNotGivenAgain(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func(*testing.T) *world) {
+		t.Helper()
 		w := fresh(t)
 		w.join("finance", boss, "ada")
 		w.start("quarterly")
@@ -259,6 +261,7 @@ func TestWhoAloneGaveItDoesNotConfirmIt(t *testing.T) {
 // is the same as without, and no line is lost or twice.
 func TestACrashWhileTheListIsFrozen(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func(*testing.T) *world) {
+		t.Helper()
 		w := fresh(t)
 		w.join("finance", boss, "ada", "bob", "cleo", "dan")
 		whole := w.start("patient")

@@ -120,7 +120,7 @@ func (d *Desk) reasons(ctx context.Context, r store.Reader, a *Asked) error {
 		} else if known {
 			says = fmt.Sprintf("%s asked for it on %s: %s", req.Person, day(req.At), req.Reason)
 		} else if w.Workflow.RepairsDrift() {
-			says = fmt.Sprintf("it was there, and adopted on %s", day(w.Since))
+			says = "it was there, and adopted on " + day(w.Since)
 		}
 		if !w.Until.IsZero() {
 			says += ", until " + day(w.Until)

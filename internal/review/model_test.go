@@ -39,6 +39,7 @@ func (m mortal) Update(ctx context.Context, fn func(store.Tx) error) error {
 // campaign is closed when that is so and not before.
 func TestWhateverHappensNothingIsKeptBySilence(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func(*testing.T) *world) {
+		t.Helper()
 		worlds := 0
 		rapid.Check(t, func(r *rapid.T) {
 			if worlds++; worlds > 15 && strings.HasSuffix(t.Name(), "postgres") {
@@ -130,10 +131,15 @@ func (m *model) act() {
 		}
 	case "adopt":
 		for _, f := range all(m.world, store.Findings) {
-			if f.State == onus.FindingOpen && m.denied[of(f.Identity, f.Entitlement)] {
-				if _, err := m.eng.Repair(m.Context(), m.roster, adoption(f.ID)); err == nil {
-					m.r.Errorf("%s %s was denied, and adopted", f.Identity, f.Entitlement)
-				}
+			if f.State != onus.FindingOpen || !m.denied[of(f.Identity, f.Entitlement)] {
+				continue
+			}
+			o := adoption(f.ID)
+			if f.Kind == onus.Vanished { // that it is gone may be adopted
+				o.Repair = onus.Restore
+			}
+			if _, err := m.eng.Repair(m.Context(), m.roster, o); err == nil {
+				m.r.Errorf("%s %s was denied, and somebody could %s it", f.Identity, f.Entitlement, o.Repair)
 			}
 		}
 	}

@@ -19,6 +19,7 @@ const (
 // gone from the system before the campaign is closed.
 func TestCampaign(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func(*testing.T) *world) {
+		t.Helper()
 		w := fresh(t)
 		w.join("finance", boss, "ada", "bob")
 		c := w.start("quarterly")
@@ -204,7 +205,7 @@ func TestQualityOfReview(t *testing.T) {
 	c := w.start("quarterly")
 	w.must(w.desk.Look(t.Context(), boss, "os:test"))
 	w.later(12 * time.Second)
-	var lines []string
+	lines := make([]string, 0, 2*len(logins))
 	for _, l := range logins {
 		lines = append(lines, l+" group:staff", l+" group:finance")
 	}
