@@ -278,5 +278,5 @@ func (d *Demo) next() {
 		}) {
 		d.say("  bin/%s", line)
 	}
-	d.say("  bin/onus demo --stay    keeps the systems up, so that plan, run and exceptions retry work too")
+	d.say("  bin/onus demo --stay    keeps everything up, and answers your browser")
 }
