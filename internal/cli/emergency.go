@@ -88,7 +88,7 @@ yes: the answer says so, and why.`,
 }
 
 func (e *env) describeEmergency(v server.EmergencyView) {
-	lines := [][2]string{
+	lines := [][2]string{ //nolint:prealloc // few
 		{"emergency", v.ID},
 		{"for", v.Subject},
 		{"has", strings.Join(v.What, ", ")},

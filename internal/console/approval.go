@@ -24,7 +24,7 @@ type approvalView struct {
 	Can     bool
 	Changes []riskView
 	Beside  []server.Answerer // who is asked beside whoever looks
-	Reason  string // that was typed, when it could not be done
+	Reason  string            // that was typed, when it could not be done
 	Wrong   string
 	Hinted  string
 }
@@ -76,7 +76,7 @@ func weighed(w server.Weighed, now time.Time) approvalView {
 	}
 	for _, c := range w.Weight {
 		r := riskView{WeighedChange: c, Peers: fmt.Sprintf("%d of %d others %s hold it", c.Peers.Hold, c.Peers.Count, c.Peers.Like)}
-		var inputs []string
+		var inputs []string //nolint:prealloc // few
 		for _, name := range slices.Sorted(maps.Keys(c.Inputs)) {
 			inputs = append(inputs, name+"="+c.Inputs[name])
 		}

@@ -83,8 +83,7 @@ func (h *console) undo(ctx context.Context, l look) (view, error) {
 		if err == nil {
 			return view{goTo: "/reversals/" + r.ID}, nil
 		}
-		known := false
-		if status, known = statuses[onus.KindOf(err)]; !known {
+		if status = statuses[onus.KindOf(err)]; status == 0 {
 			return view{}, err
 		}
 		v.Wrong, v.Hinted = err.Error(), onus.HintOf(err)

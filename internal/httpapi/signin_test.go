@@ -180,7 +180,7 @@ func TestNoSecretOfASignInIsKept(t *testing.T) {
 	session := w.enter(viktor)
 	token, _ := w.token(session, "read")
 	w.want(w.ask("", "GET", api+"/me", nil, "Authorization", token), http.StatusOK)
-	secrets := []string{strings.TrimPrefix(session, "__Host-onus="), strings.TrimPrefix(token, "Bearer ")}
+	secrets := []string{strings.TrimPrefix(session, "__Host-onus="), strings.TrimPrefix(token, "Bearer ")} //nolint:prealloc // few
 
 	// Nor by the reply that is kept for who sends a request again: they learn
 	// that it was done, and not what it gave.

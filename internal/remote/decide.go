@@ -17,7 +17,7 @@ func (s *Server) StateVote(ctx context.Context, v engine.Vote) (onus.Statement, 
 	if err != nil {
 		return onus.Statement{}, err
 	}
-	resp, err := s.api.StateAnswer(ctx, seen.ID, client.Vote{Yes: v.Yes, Reason: &v.Reason})
+	resp, err := s.api.StateAnswer(ctx, seen.ID, client.Vote{Yes: v.Yes, Reason: &v.Reason}) //nolint:bodyclose // ask closes it
 	text, err := ask[client.ToSign](s, resp, err)
 	if err != nil {
 		return onus.Statement{}, err
@@ -39,7 +39,7 @@ func (s *Server) StateOrder(ctx context.Context, o engine.Order) (onus.Statement
 	if len(o.With) > 0 {
 		order.With = &o.With
 	}
-	resp, err := s.api.StateDecision(ctx, seen.ID, order)
+	resp, err := s.api.StateDecision(ctx, seen.ID, order) //nolint:bodyclose // ask closes it
 	text, err := ask[client.ToSign](s, resp, err)
 	if err != nil {
 		return onus.Statement{}, err

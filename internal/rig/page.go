@@ -77,14 +77,14 @@ func (p *Page) Press(keys string) {
 // Until waits until an expression is true.
 func (p *Page) Until(expression string) {
 	p.tb.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) { //nolint:forbidigo // a real browser takes real time
 		ctx, cancel := context.WithTimeout(p.ctx, patience)
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
 		cancel()
 		if err == nil && ok {
 			return
 		}
-		if time.Now().After(end) { // an error is a page on its way to the next
+		if time.Now().After(end) { // an error is a page on its way to the next //nolint:forbidigo // a real browser takes real time
 			p.tb.Fatalf("wait until %s: %v\nthe page at %s shows:\n%s", expression, err, p.quietly("location.href"), p.quietly("document.body.innerText"))
 		}
 	}
@@ -147,7 +147,7 @@ func (p *Page) Picture() []byte {
 // page that keeps people out.
 func (p *Page) Barriers(folder string) []string {
 	p.tb.Helper()
-	source, err := os.ReadFile(filepath.Join(folder, "node_modules", "axe-core", "axe.min.js"))
+	source, err := os.ReadFile(filepath.Join(folder, "node_modules", "axe-core", "axe.min.js")) //nolint:gosec // a folder of the tests
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("axe-core (npm ci in %s): %w", folder, ErrMissing)
 	}

@@ -206,7 +206,7 @@ func parts(p *flow.Program, now *ownership.Facts) map[string]part {
 		add("separation", name, onus.DigestOfJSON(rule), authority.Thing{Owners: []string{rule.Owner}})
 	}
 	for name, rule := range p.Rules {
-		var acts []string
+		var acts []string //nolint:prealloc // few
 		for _, s := range rule.Bounds.Systems {
 			acts = append(acts, "system "+string(s))
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/onus-id/onus"
@@ -151,7 +152,7 @@ func ruleSays(r *flow.Rule) map[string]string {
 	says := map[string]string{
 		"owner": r.Owner, "deputy": r.Deputy, "case": string(r.Case), "because": r.Because,
 		"approval beforehand": r.By + ", until " + r.Until.Format("2006-01-02"), "source": string(b.Source), "who": source(b.Who),
-		"entitlements": fmt.Sprint(b.Entitlements), "systems": fmt.Sprint(b.Systems), "cases at once": fmt.Sprint(b.AtOnce),
+		"entitlements": fmt.Sprint(b.Entitlements), "systems": fmt.Sprint(b.Systems), "cases at once": strconv.Itoa(b.AtOnce),
 		"uses": fmt.Sprintf("%d per %s", b.Uses.Max, b.Uses.Per), "longest": b.Longest.String(), "time": b.Within.String(),
 		"told": strings.Join(r.Tell, ", "), "route": route(r.Route),
 	}
