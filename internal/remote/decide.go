@@ -17,7 +17,7 @@ func (s *Server) StateVote(ctx context.Context, v engine.Vote) (onus.Statement, 
 	if err != nil {
 		return onus.Statement{}, err
 	}
-	resp, err := s.api.StateAnswer(ctx, seen.ID, client.Vote{Yes: v.Yes, Reason: &v.Reason}) //nolint:bodyclose // ask closes it
+	resp, err := s.api.StateAnswer(ctx, seen.ID, client.Vote{Yes: v.Yes, Reason: &v.Reason})
 	text, err := ask[client.ToSign](s, resp, err)
 	if err != nil {
 		return onus.Statement{}, err
@@ -39,7 +39,7 @@ func (s *Server) StateOrder(ctx context.Context, o engine.Order) (onus.Statement
 	if len(o.With) > 0 {
 		order.With = &o.With
 	}
-	resp, err := s.api.StateDecision(ctx, seen.ID, order) //nolint:bodyclose // ask closes it
+	resp, err := s.api.StateDecision(ctx, seen.ID, order)
 	text, err := ask[client.ToSign](s, resp, err)
 	if err != nil {
 		return onus.Statement{}, err
@@ -72,7 +72,7 @@ func (s *Server) Answer(ctx context.Context, v engine.Vote) (t engine.Tally, err
 	if err != nil {
 		return t, err
 	}
-	resp, err = s.api.AnswerApproval(ctx, seen.ID, &client.AnswerApprovalParams{IfMatch: &etag}, client.AnswerBody{Yes: v.Yes, Reason: &v.Reason, Signed: signed(v.Signed)}) //nolint:bodyclose // answer closes it
+	resp, err = s.api.AnswerApproval(ctx, seen.ID, &client.AnswerApprovalParams{IfMatch: &etag}, client.AnswerBody{Yes: v.Yes, Reason: &v.Reason, Signed: signed(v.Signed)})
 	return ask[engine.Tally](s, resp, err)
 }
 
@@ -88,7 +88,7 @@ func (s *Server) Decide(ctx context.Context, o engine.Order) (r engine.Ruling, e
 	if len(o.With) > 0 {
 		body.With = &o.With
 	}
-	resp, err = s.api.DecideException(ctx, seen.ID, &client.DecideExceptionParams{IfMatch: &etag}, body) //nolint:bodyclose // answer closes it
+	resp, err = s.api.DecideException(ctx, seen.ID, &client.DecideExceptionParams{IfMatch: &etag}, body)
 	return ask[engine.Ruling](s, resp, err)
 }
 

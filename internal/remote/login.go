@@ -101,7 +101,7 @@ func Stranger(ctx context.Context, address string) (string, error) {
 
 // Who is whom the server takes us for.
 func (s *Server) Who(ctx context.Context) (client.Caller, error) {
-	resp, err := s.api.WhoAmI(ctx) //nolint:bodyclose // ask closes it
+	resp, err := s.api.WhoAmI(ctx)
 	return ask[client.Caller](s, resp, err)
 }
 

@@ -162,7 +162,7 @@ func (s *Server) refused(resp *http.Response) error {
 	says := p.Detail
 	if p.Faults != nil {
 		for _, f := range *p.Faults {
-			says += "; " //nolint:modernize // few and short
+			says += "; " //nolint:modernize,perfsprint // few and short
 			if f.Where != nil {
 				says += *f.Where + ": "
 			}

@@ -77,14 +77,14 @@ func (p *Page) Press(keys string) {
 // Until waits until an expression is true.
 func (p *Page) Until(expression string) {
 	p.tb.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) { //nolint:forbidigo // a real browser takes real time
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(p.ctx, patience)
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
 		cancel()
 		if err == nil && ok {
 			return
 		}
-		if time.Now().After(end) { // an error is a page on its way to the next //nolint:forbidigo // a real browser takes real time
+		if time.Now().After(end) { // an error is a page on its way to the next
 			p.tb.Fatalf("wait until %s: %v\nthe page at %s shows:\n%s", expression, err, p.quietly("location.href"), p.quietly("document.body.innerText"))
 		}
 	}
