@@ -25,8 +25,7 @@ type approvalView struct {
 	Changes []riskView
 	Beside  []server.Answerer // who is asked beside whoever looks
 	Reason  string            // that was typed, when it could not be done
-	Wrong   string
-	Hinted  string
+	Wrong   refusal
 }
 
 // A riskView is one change with its risk beside it.
@@ -95,25 +94,25 @@ func (h *console) answer(ctx context.Context, l look) (view, error) {
 	if err := l.ParseForm(); err != nil {
 		return view{}, onus.Errorf(onus.Invalid, "send it again", "the form could not be read")
 	}
-	says, reason := l.PostForm.Get("says"), strings.TrimSpace(l.PostForm.Get("reason"))
+	vote, reason := l.PostForm.Get("says"), strings.TrimSpace(l.PostForm.Get("reason"))
 	switch {
-	case says != "yes" && says != "no":
+	case vote != "yes" && vote != "no":
 		err = onus.Errorf(onus.Invalid, "", "say yes or no")
 	case l.PostForm.Get("seen") != v.Seen:
 		err = onus.Errorf(onus.Conflict, "this is how it is now; nothing was recorded", "it changed while you looked at it")
 	default:
-		_, err = h.Server.Answer(ctx, engine.Vote{Approval: v.ID, Yes: says == "yes", Reason: reason, By: l.who.actor(), Person: l.who.Mail, Among: 1})
+		_, err = h.Server.Answer(ctx, engine.Vote{Approval: v.ID, Yes: vote == "yes", Reason: reason, By: l.who.actor(), Person: l.who.Mail, Among: 1})
 	}
 	if err == nil {
 		return view{goTo: "/approvals/" + v.ID}, nil
 	}
-	status, known := statuses[onus.KindOf(err)]
+	says, known := refusalOf(err)
 	if !known {
 		return view{}, err
 	}
 	if now, again := h.approvalView(ctx, l); again == nil {
 		v = now
 	}
-	v.Reason, v.Wrong, v.Hinted = reason, err.Error(), onus.HintOf(err)
-	return view{title: titleOf(v), status: status, command: "onus approvals show " + v.ID, body: approval(v)}, nil
+	v.Reason, v.Wrong = reason, says
+	return view{title: titleOf(v), status: says.status, command: "onus approvals show " + v.ID, body: approval(v)}, nil
 }

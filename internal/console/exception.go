@@ -41,8 +41,7 @@ type exceptionView struct {
 	Has     bool   // somebody acknowledged it
 	Options []option
 	Typed   decision // what was typed, when it could not be done
-	Wrong   string   // why it could not
-	Hinted  string
+	Wrong   refusal  // why it could not
 }
 
 // An option is one way to end an exception, with what it will do.
@@ -161,12 +160,12 @@ func (h *console) decide(ctx context.Context, l look) (view, error) {
 	if err == nil {
 		return view{goTo: "/exceptions/" + v.ID}, nil
 	}
-	status, known := statuses[onus.KindOf(err)]
-	if !known {
+	known := false
+	if v.Wrong, known = refusalOf(err); !known {
 		return view{}, err
 	}
-	v.Typed, v.Wrong, v.Hinted = d, err.Error(), onus.HintOf(err)
-	return view{title: v.Says, status: status, command: "onus exceptions show " + v.ID, body: exception(v)}, nil
+	v.Typed = d
+	return view{title: v.Says, status: v.Wrong.status, command: "onus exceptions show " + v.ID, body: exception(v)}, nil
 }
 
 // decisionOf reads the form. What is right is given as lines attribute=value.

@@ -54,13 +54,27 @@ var statuses = map[onus.ErrorKind]int{
 	onus.Denied: http.StatusForbidden, onus.Unavailable: http.StatusServiceUnavailable,
 }
 
+// A refusal is why what a form asked for was not done; its page is shown
+// again, with what was typed.
+type refusal struct {
+	Message, Hint string
+
+	status int
+}
+
+// refusalOf tells what somebody can do something about from what went wrong
+// in Onus, of which it is false.
+func refusalOf(err error) (refusal, bool) {
+	status, known := statuses[onus.KindOf(err)]
+	return refusal{err.Error(), onus.HintOf(err), status}, known
+}
+
 // trouble is the page for what could not be done.
 func (h *console) trouble(ctx context.Context, err error) view {
-	status, known := statuses[onus.KindOf(err)]
-	message, hint := err.Error(), onus.HintOf(err)
+	says, known := refusalOf(err)
 	if !known {
 		h.Log.ErrorContext(ctx, "a page could not be made", slog.Any("error", err))
-		status, message, hint = http.StatusInternalServerError, "something went wrong in Onus", "try again; its log says what happened"
+		says = refusal{"something went wrong in Onus", "try again; its log says what happened", http.StatusInternalServerError}
 	}
-	return view{title: "That did not work", status: status, body: problem(message, hint)}
+	return view{title: "That did not work", status: says.status, body: problem(says.Message, says.Hint)}
 }

@@ -19,8 +19,7 @@ type undoView struct {
 	What   string  // is undone, in words
 	Asked  []field // the query that names it
 	Reason string
-	Wrong  string
-	Hinted string
+	Wrong  refusal
 }
 
 // scopeOf reads what is to be undone from a query.
@@ -77,21 +76,20 @@ func (h *console) undo(ctx context.Context, l look) (view, error) {
 		return view{}, err
 	}
 	v := undoView{What: what, Asked: fieldsOf(l.URL.Query()), Reason: strings.TrimSpace(l.PostForm.Get("reason"))}
-	status := 0
 	if l.Method == http.MethodPost {
 		r, err := h.Server.Reverse(ctx, engine.ReversalOrder{Scope: scope, Reason: v.Reason, By: l.who.actor(), Person: l.who.Mail})
 		if err == nil {
 			return view{goTo: "/reversals/" + r.ID}, nil
 		}
-		if status = statuses[onus.KindOf(err)]; status == 0 {
+		known := false
+		if v.Wrong, known = refusalOf(err); !known {
 			return view{}, err
 		}
-		v.Wrong, v.Hinted = err.Error(), onus.HintOf(err)
 	}
 	if v.ReversalView, err = h.Server.PreviewReversal(ctx, scope, v.Reason); err != nil {
 		return view{}, err
 	}
-	return view{title: "Undo " + what, status: status, command: commandOf(scope, l.URL.Query().Get("error")), body: undo(v)}, nil
+	return view{title: "Undo " + what, status: v.Wrong.status, command: commandOf(scope, l.URL.Query().Get("error")), body: undo(v)}, nil
 }
 
 func commandOf(scope onus.ReversalScope, accessError string) string {

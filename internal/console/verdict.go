@@ -24,8 +24,7 @@ type verdictView struct {
 	Else    *attribution.Blast
 	NoElse  string // why it cannot be said who else
 	Typed   field  // the act and the reason that could not be recorded
-	Wrong   string
-	Hinted  string
+	Wrong   refusal
 }
 
 // A verdictsView lists access errors.
@@ -137,12 +136,11 @@ func (h *console) reply(ctx context.Context, l look) (view, error) {
 	if err == nil {
 		return view{goTo: "/errors/" + v.ID}, nil
 	}
-	status, known := statuses[onus.KindOf(err)]
-	if !known {
+	known := false
+	if v.Wrong, known = refusalOf(err); !known {
 		return view{}, err
 	}
-	v.Wrong, v.Hinted = err.Error(), onus.HintOf(err)
-	return view{title: v.Title, status: status, command: "onus error show " + v.ID, body: verdict(v)}, nil
+	return view{title: v.Title, status: v.Wrong.status, command: "onus error show " + v.ID, body: verdict(v)}, nil
 }
 
 // report opens an access error about what a page of Why explains.
