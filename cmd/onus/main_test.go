@@ -319,6 +319,10 @@ func freePort(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(l.Close())
 }
 
+// patience is how long something may take to come to be as a script waits for,
+// on a machine that does much else, with every access to memory watched.
+const patience = 5 * time.Minute
+
 // waitfor FILE|ADDRESS: until the socket or the address takes connections.
 func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 	network, at := "unix", ts.MkAbs(args[0])
@@ -326,13 +330,13 @@ func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 		network, at = "tcp", args[0]
 	}
 	var d net.Dialer
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if conn, err := d.DialContext(context.Background(), network, at); err == nil {
 			ts.Check(conn.Close())
 			return
 		}
 	}
-	ts.Fatalf("nobody answers at %s after a minute", args[0])
+	ts.Fatalf("nobody answers at %s in time", args[0])
 }
 
 // until FILE QUERY WANT: waits until the query gives this one row.
@@ -341,13 +345,13 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: until FILE QUERY WANT")
 	}
 	got := ""
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		var err error
 		if got, err = query(ts.MkAbs(args[0]), args[1]); err == nil && got == args[2]+"\n" {
 			return
 		}
 	}
-	ts.Fatalf("%s gives %q, not %s, after a minute", args[1], got, args[2])
+	ts.Fatalf("%s gives %q, not %s, in time", args[1], got, args[2])
 }
 
 func query(path, statement string) (string, error) {

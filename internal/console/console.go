@@ -77,8 +77,8 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /errors", h.page(h.report))
 	mux.HandleFunc("GET /errors/{id}", h.page(h.verdict))
 	mux.HandleFunc("POST /errors/{id}", h.page(h.reply))
-	mux.HandleFunc("GET /undo", h.page(h.undo))
-	mux.HandleFunc("POST /undo", h.page(h.undo))
+	mux.HandleFunc("GET /undo", h.free(h.undo))
+	mux.HandleFunc("POST /undo", h.free(h.undo))
 	mux.HandleFunc("GET /reversals/{id}", h.page(h.reversal))
 	mux.HandleFunc("GET /why", h.page(h.why))
 	mux.HandleFunc("GET /find", h.page(h.find))
@@ -107,8 +107,18 @@ type view struct {
 	goTo    string // instead of a page: where to go on
 }
 
-// page answers as whoever is signed in.
+// page answers as whoever is signed in, under the definitions that there are
+// now.
 func (h *console) page(show func(context.Context, look) (view, error)) http.HandlerFunc {
+	return h.free(func(ctx context.Context, l look) (view, error) {
+		defer h.Server.Hold()()
+		return show(ctx, l)
+	})
+}
+
+// free is page for what may take up other definitions, or waits for whoever
+// does: it must not hold those that there are.
+func (h *console) free(show func(context.Context, look) (view, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		l := look{Request: r, nonce: nonceOf(r.Context()), now: h.Now()}
 		var err error
@@ -116,7 +126,6 @@ func (h *console) page(show func(context.Context, look) (view, error)) http.Hand
 			h.signInFirst(w, l)
 			return
 		}
-		defer h.Server.Hold()()
 		v, err := show(r.Context(), l)
 		if err != nil {
 			v = h.trouble(r.Context(), err)

@@ -16,8 +16,7 @@ import (
 type undoView struct {
 	server.ReversalView
 
-	What   string  // is undone, in words
-	Asked  []field // the query that names it
+	What   string // is undone, in words
 	Reason string
 	Wrong  refusal
 }
@@ -65,31 +64,42 @@ func (h *console) mayUndo(ctx context.Context, l look, scope onus.ReversalScope)
 
 // undo shows what a reversal would do, or orders it.
 func (h *console) undo(ctx context.Context, l look) (view, error) {
-	if err := l.ParseForm(); err != nil {
-		return view{}, onus.Errorf(onus.Invalid, "send it again", "the form could not be read")
-	}
-	scope, what, err := h.scopeOf(ctx, l, l.URL.Query())
-	if err != nil {
-		return view{}, err
-	}
-	if err := h.mayUndo(ctx, l, scope); err != nil {
-		return view{}, err
-	}
-	v := undoView{What: what, Asked: fieldsOf(l.URL.Query()), Reason: strings.TrimSpace(l.PostForm.Get("reason"))}
-	if l.Method == http.MethodPost {
-		r, err := h.Server.Reverse(ctx, engine.ReversalOrder{Scope: scope, Reason: v.Reason, By: l.who.actor(), Person: l.who.Mail})
-		if err == nil {
-			return view{goTo: "/reversals/" + r.ID}, nil
-		}
-		known := false
-		if v.Wrong, known = refusalOf(err); !known {
-			return view{}, err
-		}
+	v, scope, ordered, err := h.ordered(ctx, l)
+	if err != nil || ordered != "" {
+		return view{goTo: ordered}, err
 	}
 	if v.ReversalView, err = h.Server.PreviewReversal(ctx, scope, v.Reason); err != nil {
 		return view{}, err
 	}
-	return view{title: "Undo " + what, status: v.Wrong.status, command: commandOf(scope, l.URL.Query().Get("error")), body: undo(v)}, nil
+	return view{title: "Undo " + v.What, status: v.Wrong.status, command: commandOf(scope, l.URL.Query().Get("error")), body: undo(v)}, nil
+}
+
+// ordered reads what is to be undone and, when the form was sent, orders it:
+// then it gives the page of the reversal.
+func (h *console) ordered(ctx context.Context, l look) (v undoView, scope onus.ReversalScope, page string, err error) {
+	defer h.Server.Hold()()
+	if err := l.ParseForm(); err != nil {
+		return v, scope, "", onus.Errorf(onus.Invalid, "send it again", "the form could not be read")
+	}
+	if scope, v.What, err = h.scopeOf(ctx, l, l.URL.Query()); err != nil {
+		return v, scope, "", err
+	}
+	if err := h.mayUndo(ctx, l, scope); err != nil {
+		return v, scope, "", err
+	}
+	v.Reason = strings.TrimSpace(l.PostForm.Get("reason"))
+	if l.Method != http.MethodPost {
+		return v, scope, "", nil
+	}
+	r, err := h.Server.Reverse(ctx, engine.ReversalOrder{Scope: scope, Reason: v.Reason, By: l.who.actor(), Person: l.who.Mail})
+	if err == nil {
+		return v, scope, "/reversals/" + r.ID, nil
+	}
+	known := false
+	if v.Wrong, known = refusalOf(err); !known {
+		return v, scope, "", err
+	}
+	return v, scope, "", nil
 }
 
 func commandOf(scope onus.ReversalScope, accessError string) string {

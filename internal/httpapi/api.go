@@ -200,6 +200,14 @@ func free[I, O any](a *api, op huma.Operation, do func(context.Context, Caller, 
 	})
 }
 
+// held asks something under the definitions that there are now, in an
+// operation that is free. Nothing that holds asks it: who holds twice may wait
+// for whoever waits for them.
+func (a *api) held(ask func() error) error {
+	defer a.Server.Hold()()
+	return ask()
+}
+
 func (a *api) healthz(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n")) // whoever asks has gone
 }

@@ -149,10 +149,7 @@ func (a *api) errors() {
 
 	free(a, operation(http.MethodGet, "/plan", "plan", "What the next run would do; sources are read and systems scanned, and nothing is changed"),
 		func(ctx context.Context, who Caller, _ *struct{}) (*struct{ Body server.PlanView }, error) {
-			release := a.Server.Hold()
-			err := a.mayLook(ctx, who, server.Ref{Kind: "ledger"})
-			release()
-			if err != nil {
+			if err := a.held(func() error { return a.mayLook(ctx, who, server.Ref{Kind: "ledger"}) }); err != nil {
 				return nil, err
 			}
 			v, err := a.Server.PlanView(ctx)

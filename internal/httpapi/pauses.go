@@ -42,9 +42,11 @@ func (a *api) pauses() {
 			return &struct{ Body onus.Pause }{p}, err
 		})
 
-	handle(a, operation(http.MethodPost, "/workflows/{workflow}/versions/{version}/recall", "recall-version", "Take a bad version of a workflow back: pause it, and undo what it did if the order says so"),
+	free(a, operation(http.MethodPost, "/workflows/{workflow}/versions/{version}/recall", "recall-version", "Take a bad version of a workflow back: pause it, and undo what it did if the order says so"),
 		func(ctx context.Context, who Caller, in *recallOrder) (*struct{ Body server.RecallView }, error) {
-			if err := a.may(ctx, who, authority.Recall, server.Ref{Kind: "workflow", ID: string(in.Workflow)}); err != nil {
+			if err := a.held(func() error {
+				return a.may(ctx, who, authority.Recall, server.Ref{Kind: "workflow", ID: string(in.Workflow)})
+			}); err != nil {
 				return nil, err
 			}
 			whoever := func(flow.Organisation) (onus.Actor, string) { return who.actor(), who.person() }

@@ -25,7 +25,7 @@ type ReversalPath struct {
 func (a *api) reversals() {
 	free(a, operation(http.MethodPost, "/reversals/previews", "preview-reversal", "What a reversal would do on what is so now; nothing is touched"),
 		func(ctx context.Context, who Caller, in *reversalOrder) (*struct{ Body server.ReversalView }, error) {
-			if err := a.mayUndo(ctx, who, in.Body.Scope); err != nil {
+			if err := a.held(func() error { return a.mayUndo(ctx, who, in.Body.Scope) }); err != nil {
 				return nil, err
 			}
 			v, err := a.Server.PreviewReversal(ctx, in.Body.Scope, in.Body.Reason)
@@ -71,9 +71,7 @@ func (a *api) mayUndo(ctx context.Context, who Caller, scope onus.ReversalScope)
 	if who.Machine {
 		return onus.Errorf(onus.Denied, "", "a machine undoes nothing by its own order")
 	}
-	release := a.Server.Hold()
 	ruling, err := a.Server.MayUndo(ctx, who.Name, scope)
-	release()
 	if err != nil {
 		return err
 	}

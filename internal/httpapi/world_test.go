@@ -54,6 +54,12 @@ func newWorld(t *testing.T) *world { t.Helper(); return newWorldWith(t, nil) }
 // newWorldWith is newWorld with some of its definitions otherwise.
 func newWorldWith(t *testing.T, files map[string]string) *world {
 	t.Helper()
+	return newWorldOn(t, "", files)
+}
+
+// newWorldOn is newWorldWith on a store: SQLite, or a PostgreSQL by its address.
+func newWorldOn(t *testing.T, store string, files map[string]string) *world {
+	t.Helper()
 	ctx := t.Context()
 	dir := filepath.Join(t.TempDir(), "acme")
 	if _, err := server.Init(ctx, dir, "root"); err != nil {
@@ -64,7 +70,7 @@ func newWorldWith(t *testing.T, files map[string]string) *world {
 			t.Fatal(err)
 		}
 	}
-	s, err := server.Open(ctx, server.Options{Dir: dir, Data: t.TempDir(), Now: time.Now})
+	s, err := server.Open(ctx, server.Options{Dir: dir, Data: t.TempDir(), Store: store, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,6 +78,20 @@ func former(ctx context.Context, r store.Reader, wf onus.WorkflowName) (int, err
 // as ever. The pause does not wait for it: when it cannot be proposed, the
 // rest is done and the error says so.
 func (s *Server) Recall(ctx context.Context, who Whoever, o engine.RecallOrder, former string) (v RecallView, err error) {
+	if v, err = s.recall(ctx, o, former); err != nil || former == "" {
+		return v, err
+	}
+	again, err := s.ProposeAgain(ctx, who, former, o.Reason)
+	if err != nil {
+		return v, onus.Errorf(onus.KindOf(err), onus.HintOf(err), "%s is recalled and paused, but version %s could not be proposed: %w", o.Workflow, former, err)
+	}
+	v.Proposal = &again
+	return v, nil
+}
+
+// recall is what a recall does under the definitions that there are now.
+func (s *Server) recall(ctx context.Context, o engine.RecallOrder, former string) (v RecallView, err error) {
+	defer s.Hold()()
 	if former != "" { // a wrong name shall stop nothing halfway
 		if _, _, err := s.version(ctx, former); err != nil {
 			return v, err
@@ -97,14 +111,6 @@ func (s *Server) Recall(ctx context.Context, who Whoever, o engine.RecallOrder, 
 	if o.Reverse {
 		v.Reversal = &rev
 	}
-	if former == "" {
-		return v, nil
-	}
-	again, err := s.ProposeAgain(ctx, who, former, o.Reason)
-	if err != nil {
-		return v, onus.Errorf(onus.KindOf(err), onus.HintOf(err), "%s is recalled and paused, but version %s could not be proposed: %w", o.Workflow, former, err)
-	}
-	v.Proposal = &again
 	return v, nil
 }
 
