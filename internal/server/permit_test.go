@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,18 +150,15 @@ func TestTheOwnerOfASystemSeesTheRunsThatTouchIt(t *testing.T) {
 }
 
 // Power over one of several changes is none over the others, in whatever order
-// they are named.
+// they are named: Yuki answers for what machines get, and for no person's.
 func TestWhoeverUndoesSeveralChangesMayUndoEach(t *testing.T) {
-	const viktor = "viktor@starter.example"
+	const yuki = "yuki@starter.example"
 	h := newHouse(t)
+	h.edit("workflows/nhi.yaml", "owners: {workflow: priya@starter.example", "owners: {workflow: "+yuki)
 	h.run()
 	h.with(func(s *server.Server) {
 		changeOf := func(who string) onus.ChangeID {
-			id, err := s.IdentityOf(h.Context(), who)
-			if err != nil {
-				t.Fatal(err)
-			}
-			v, err := s.Books().Identity(h.Context(), string(id))
+			v, err := s.Books().Identity(h.Context(), who)
 			if err != nil || len(v.Runs) == 0 {
 				t.Fatalf("%s has %d runs: %v", who, len(v.Runs), err)
 			}
@@ -170,12 +168,17 @@ func TestWhoeverUndoesSeveralChangesMayUndoEach(t *testing.T) {
 			}
 			return run.Steps[0].ID
 		}
-		others, own := changeOf("yuki@starter.example"), changeOf(viktor)
+		machines, err := s.Machines(h.Context())
+		if err != nil || len(machines) == 0 {
+			t.Fatalf("there are %d machines: %v", len(machines), err)
+		}
+		machines = slices.DeleteFunc(machines, func(m server.MachineView) bool { return m.Sponsor == yuki || len(m.Accounts) == 0 })
+		hers, others := changeOf(string(machines[0].ID)), changeOf("omar.farouk")
 		for _, c := range []struct {
 			changes []onus.ChangeID
 			may     bool
-		}{{[]onus.ChangeID{others}, true}, {[]onus.ChangeID{own}, false}, {[]onus.ChangeID{others, own}, false}, {[]onus.ChangeID{own, others}, false}} {
-			ruling, err := s.MayUndo(h.Context(), viktor, onus.ReversalScope{Changes: c.changes})
+		}{{[]onus.ChangeID{hers}, true}, {[]onus.ChangeID{others}, false}, {[]onus.ChangeID{hers, others}, false}, {[]onus.ChangeID{others, hers}, false}} {
+			ruling, err := s.MayUndo(h.Context(), yuki, onus.ReversalScope{Changes: c.changes})
 			if err != nil || ruling.Allowed != c.may {
 				t.Errorf("%v: allowed %t, %v", c.changes, ruling.Allowed, err)
 			}
