@@ -37,6 +37,26 @@ func TestSessionsEndByTime_ASVS_7(t *testing.T) {
 	}
 }
 
+// A page that is left open asks by itself, and does not keep its session from
+// idling.
+func TestAPageLeftOpenKeepsNoSession_ASVS_7(t *testing.T) {
+	w := newWorld(t)
+	left := w.session(ana, false)
+	for range 29 {
+		w.now = w.now.Add(time.Minute)
+		if _, who, err := w.Desk.Peek(t.Context(), left); err != nil || who.ID != ana {
+			t.Fatalf("a page asked for %q: %v", who.Mail, err)
+		}
+	}
+	w.now = w.now.Add(time.Minute)
+	if _, _, err := w.Desk.Peek(t.Context(), left); onus.KindOf(err) != onus.Denied {
+		t.Errorf("a page asks on after half an hour without anybody: %v", err)
+	}
+	if w.here(left) {
+		t.Error("it goes on after it idled for half an hour")
+	}
+}
+
 // authentik #25081, ASVS V7.4: sessions survived deactivation. Here who left
 // is gone at the next request, whatever the session was.
 func TestASessionEndsWithWhoLeaves_ASVS_7(t *testing.T) {
