@@ -101,6 +101,9 @@ const longestRule = 366 * 24 * time.Hour
 // standingRule names what keeps a standing rule from being published.
 func standingRule(r *flow.Rule, at time.Time, roster flow.Roster) []string {
 	var lacks []string
+	if r.Case != onus.EmergencyCase {
+		lacks = append(lacks, fmt.Sprintf("standing rule %s is of case %s, which can be written and tested, but nothing carries out yet: people would rely on it", r.Name, r.Case))
+	}
 	if r.Until.Sub(at) > longestRule {
 		lacks = append(lacks, fmt.Sprintf("standing rule %s is approved beforehand until %s, which is more than a year", r.Name, r.Until.Add(-time.Second).Format(time.DateOnly)))
 	}

@@ -383,6 +383,11 @@ func TestWhatATeamLacks(t *testing.T) {
 					w.Errorf("it does not say %q:\n%s", want, missing)
 				}
 			}
+			over.Rules = map[string]*flow.Rule{"nobodys": {Name: "nobodys", Case: onus.OrphanCase}, "at night": {Name: "at night", Case: onus.EmergencyCase}}
+			missing = strings.Join(versions.Missing(over, w.scope(r, nil, over).Now, w.people), "\n")
+			if !strings.Contains(missing, "standing rule nobodys is of case orphan") || strings.Contains(missing, "standing rule at night is of case") {
+				w.Errorf("a rule that nothing carries out:\n%s", missing)
+			}
 			over.Workflows["joiner"].Steps[0].Reverse = ""
 			missing = strings.Join(versions.Missing(over, w.scope(r, nil, over).Now, w.people), "\n")
 			if !strings.Contains(missing, "cannot reverse all that it touches: nothing says what undoing step account means") {
