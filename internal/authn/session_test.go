@@ -44,12 +44,12 @@ func TestAPageLeftOpenKeepsNoSession_ASVS_7(t *testing.T) {
 	left := w.session(ana, false)
 	for range 29 {
 		w.now = w.now.Add(time.Minute)
-		if _, who, err := w.Desk.Peek(t.Context(), left); err != nil || who.ID != ana {
+		if _, who, err := w.Peek(t.Context(), left); err != nil || who.ID != ana {
 			t.Fatalf("a page asked for %q: %v", who.Mail, err)
 		}
 	}
 	w.now = w.now.Add(time.Minute)
-	if _, _, err := w.Desk.Peek(t.Context(), left); onus.KindOf(err) != onus.Denied {
+	if _, _, err := w.Peek(t.Context(), left); onus.KindOf(err) != onus.Denied {
 		t.Errorf("a page asks on after half an hour without anybody: %v", err)
 	}
 	if w.here(left) {

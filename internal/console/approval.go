@@ -106,8 +106,8 @@ func (h *console) answer(ctx context.Context, l look) (view, error) {
 	if err == nil {
 		return view{goTo: "/approvals/" + v.ID}, nil
 	}
-	says, known := refusalOf(err)
-	if !known {
+	says := refusalOf(err)
+	if says.status == 0 {
 		return view{}, err
 	}
 	if now, again := h.approvalView(ctx, l); again == nil {

@@ -59,7 +59,7 @@ func TestAnApprovalIsAnsweredByOneKey(t *testing.T) {
 	for screen := range screens {
 		t.Run(screen, func(t *testing.T) {
 			w, open := newWorld(t), rig.OpenBrowser(t)
-			a := w.waits("george")
+			a := w.georges()
 			p := w.signsIn(open, screen, viktor)
 			p.Press("j\r") // the first of what waits
 			p.Shows("Is it safe?")
@@ -76,7 +76,7 @@ func TestAnApprovalIsAnsweredByOneKey(t *testing.T) {
 			p.Press("y")
 			p.Shows("Answers")
 			w.uncomplaining(p)
-			got := w.waits("george")
+			got := w.georges()
 			if len(got.Answers) != 1 || !got.Answers[0].Yes || got.Answers[0].Person != viktor {
 				t.Errorf("after y of %s: %+v", a.ID, got.Answers)
 			}
@@ -161,7 +161,7 @@ func TestNoOtherScriptRuns(t *testing.T) {
 // Who may not see a thing is not told whether it exists.
 func TestWhatIsNotForSomebodyIsNotThere(t *testing.T) {
 	w, open := newWorld(t), rig.OpenBrowser(t)
-	x, a := w.stopped(), w.waits("george")
+	x, a := w.stopped(), w.georges()
 	p := w.signsIn(open, "wide", chidi)
 	for _, path := range []string{"/exceptions/" + x.ID, "/approvals/" + a.ID, "/runs/" + string(a.Run), "/identities/" + string(a.Identity), "/exceptions/exc_none"} {
 		p.Go(w.at + path)

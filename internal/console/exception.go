@@ -160,8 +160,7 @@ func (h *console) decide(ctx context.Context, l look) (view, error) {
 	if err == nil {
 		return view{goTo: "/exceptions/" + v.ID}, nil
 	}
-	known := false
-	if v.Wrong, known = refusalOf(err); !known {
+	if v.Wrong = refusalOf(err); v.Wrong.status == 0 {
 		return view{}, err
 	}
 	v.Typed = d

@@ -92,7 +92,7 @@ func (c client) seen(path string) string {
 // A decision counts for what was on the page, and for nothing else.
 func TestADecisionIsOnWhatWasOnThePage(t *testing.T) {
 	w := newWorld(t)
-	a, x := w.waits("george"), w.stopped()
+	a, x := w.georges(), w.stopped()
 	viktors := w.as(viktor)
 	path := "/approvals/" + a.ID
 	seen := viktors.seen(path)
@@ -103,7 +103,7 @@ func TestADecisionIsOnWhatWasOnThePage(t *testing.T) {
 	if status != http.StatusConflict || !strings.Contains(body, "it changed while you looked at it") || !strings.Contains(body, "not in his job") {
 		t.Errorf("an answer to what was: %d\n%s", status, body)
 	}
-	if now := w.waits("george"); len(now.Answers) != 1 {
+	if now := w.georges(); len(now.Answers) != 1 {
 		t.Errorf("it counted: %+v", now.Answers)
 	}
 

@@ -62,17 +62,20 @@ type refusal struct {
 	status int
 }
 
-// refusalOf tells what somebody can do something about from what went wrong
-// in Onus, of which it is false.
-func refusalOf(err error) (refusal, bool) {
+// refusalOf gives the zero refusal for what went wrong in Onus itself, about
+// which whoever sent the form can do nothing.
+func refusalOf(err error) refusal {
 	status, known := statuses[onus.KindOf(err)]
-	return refusal{err.Error(), onus.HintOf(err), status}, known
+	if !known {
+		return refusal{}
+	}
+	return refusal{err.Error(), onus.HintOf(err), status}
 }
 
 // trouble is the page for what could not be done.
 func (h *console) trouble(ctx context.Context, err error) view {
-	says, known := refusalOf(err)
-	if !known {
+	says := refusalOf(err)
+	if says.status == 0 {
 		h.Log.ErrorContext(ctx, "a page could not be made", slog.Any("error", err))
 		says = refusal{"something went wrong in Onus", "try again; its log says what happened", http.StatusInternalServerError}
 	}

@@ -95,8 +95,7 @@ func (h *console) ordered(ctx context.Context, l look) (v undoView, scope onus.R
 	if err == nil {
 		return v, scope, "/reversals/" + r.ID, nil
 	}
-	known := false
-	if v.Wrong, known = refusalOf(err); !known {
+	if v.Wrong = refusalOf(err); v.Wrong.status == 0 {
 		return v, scope, "", err
 	}
 	return v, scope, "", nil

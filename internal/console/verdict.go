@@ -136,8 +136,7 @@ func (h *console) reply(ctx context.Context, l look) (view, error) {
 	if err == nil {
 		return view{goTo: "/errors/" + v.ID}, nil
 	}
-	known := false
-	if v.Wrong, known = refusalOf(err); !known {
+	if v.Wrong = refusalOf(err); v.Wrong.status == 0 {
 		return view{}, err
 	}
 	return view{title: v.Title, status: v.Wrong.status, command: "onus error show " + v.ID, body: verdict(v)}, nil
