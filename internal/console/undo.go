@@ -17,6 +17,7 @@ type undoView struct {
 	server.ReversalView
 
 	What   string // is undone, in words
+	Counts []field
 	Reason string
 	Wrong  refusal
 }
@@ -71,7 +72,22 @@ func (h *console) undo(ctx context.Context, l look) (view, error) {
 	if v.ReversalView, err = h.Server.PreviewReversal(ctx, scope, v.Reason); err != nil {
 		return view{}, err
 	}
+	v.Counts = countsOf(v.ReversalView)
 	return view{title: "Undo " + v.What, status: v.Wrong.status, command: commandOf(scope, l.URL.Query().Get("error")), body: undo(v)}, nil
+}
+
+// countsOf says how many changes would fare how; of what there are none, it
+// says nothing.
+func countsOf(v server.ReversalView) (all []field) {
+	for _, c := range []struct {
+		name string
+		n    int
+	}{{"Would be undone", v.Undone}, {"Would wait for a yes", v.Approve}, {"Asked about", v.Asked}, {"Cannot be undone", v.Final}, {"Nothing left of", v.Nothing}} {
+		if c.n > 0 {
+			all = append(all, field{c.name, counted(c.n, "change")})
+		}
+	}
+	return all
 }
 
 // ordered reads what is to be undone and, when the form was sent, orders it:

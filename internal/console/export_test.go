@@ -1,0 +1,56 @@
+package console
+
+import (
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/server"
+)
+
+// The pages, each from what a server says, for the tests of how they are drawn.
+
+// MinePage is the list of what waits.
+func MinePage(now time.Time, mine, others []Task) templ.Component {
+	return pageOfMine(mineView{Now: now, Waiting: mine, Others: others})
+}
+
+// Task is a line of that list.
+type Task = task
+
+var pageOfMine = mine
+
+// ExceptionPage is that of an exception for somebody.
+func ExceptionPage(p server.Problem, mail string, now time.Time) templ.Component {
+	return exception(viewOf(p, mail, now))
+}
+
+// ApprovalPage is that of an approval.
+func ApprovalPage(w server.Weighed, now time.Time) templ.Component { return approval(weighed(w, now)) }
+
+// RunPage is that of a run.
+func RunPage(r server.RunView, now time.Time) templ.Component { return run(runOf(r, now)) }
+
+// IdentityPage is that of an identity.
+func IdentityPage(v server.IdentityView, now time.Time) templ.Component {
+	return identity(identityOf(v, now))
+}
+
+// VerdictPage is that of an access error for somebody.
+func VerdictPage(e onus.AccessError, mail string, blast *attribution.Blast, now time.Time) templ.Component {
+	v := judged(e, Viewer{Mail: mail}, now)
+	v.Else = blast
+	return verdict(v)
+}
+
+// UndoPage is that of a reversal before it is ordered.
+func UndoPage(what string, v server.ReversalView) templ.Component {
+	return undo(undoView{ReversalView: v, What: what, Counts: countsOf(v)})
+}
+
+// AgainPage keeps what was typed when a session had ended.
+func AgainPage(path, reason string) templ.Component {
+	return sendAgain(path, []field{{"act", "refuse"}, {"reason", reason}})
+}
