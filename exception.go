@@ -28,6 +28,7 @@ const (
 	ProcessDefect    Category = "process_defect" // the exception path has become the production path
 	BreakGlass       Category = "break_glass"    // an account that is sealed for when Onus is down was used
 	ReviewOverdue    Category = "review_overdue" // nobody looked in time at what a standing rule did
+	Overdue          Category = "late"           // a leaver's access is not confirmed gone by its deadline
 )
 
 // The categories of what goes wrong with Onus itself. No workflow routes
@@ -41,7 +42,7 @@ const (
 var Categories = []Category{
 	StaleSource, BadRead, VolumeGuard, InvalidAttribute, DuplicateKey, WeakMatch, AmbiguousMatch,
 	GuardTripped, Unresolvable, MissingApprover, DeniedBySystem, ConflictOnSystem, InvalidOnSystem,
-	SystemUnreached, Unconfirmed, Residual, OwnerMissing, SeparationBreach, ProcessDefect, ReviewOverdue, BreakGlass,
+	SystemUnreached, Unconfirmed, Residual, OwnerMissing, SeparationBreach, ProcessDefect, ReviewOverdue, BreakGlass, Overdue,
 }
 
 // ExceptionState is how far an exception has come.

@@ -94,6 +94,8 @@ type Change struct {
 	Evidence  string        `json:"evidence,omitempty"`
 	Sessions  string        `json:"sessions,omitempty"` // where live ones were to end with it: what became of them
 	Error     string        `json:"error,omitempty"`
+	Trouble   string        `json:"trouble,omitempty"`  // which kind of error the system gave last, while it is not confirmed
+	Troubled  time.Time     `json:"troubled,omitzero"`  // since when it gives errors
 	Approval  string        `json:"approval,omitempty"` // the ID of what let it go, where its plan needs a yes
 	Intended  time.Time     `json:"intended,omitzero"`
 	Applied   time.Time     `json:"applied,omitzero"`

@@ -379,6 +379,7 @@ func plain(err error) string {
 func (e *Engine) confirm(l *live, i int, c onus.Change, want connector.Desired, v connector.Verdict, how string, found *[]write) {
 	c.State, c.Confirmed, c.Outcome = onus.ChangeConfirmed, e.Now().UTC(), how
 	c.Tier, c.Evidence, c.Error, c.Worker, c.Lease = v.Tier, v.Evidence, "", "", time.Time{}
+	c.Trouble, c.Troubled = "", time.Time{}
 	if want.Target.Account != "" {
 		c.Planned.Target.Account = want.Target.Account
 	}
@@ -405,6 +406,9 @@ func (e *Engine) troubled(ctx context.Context, l *live, i int, c onus.Change, er
 	kind := connector.KindOf(err)
 	now := e.Now().UTC()
 	c.Error = doing + ": " + plain(err)
+	if c.Trouble = string(kind); c.Troubled.IsZero() {
+		c.Troubled = now
+	}
 	var wait time.Duration
 	switch kind {
 	case connector.Throttled:

@@ -53,6 +53,9 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 	if err := e.watchSeparation(ctx); err != nil {
 		return nil, err
 	}
+	if err := e.watchLate(ctx, roster); err != nil {
+		return nil, err
+	}
 	if err := e.tendRules(ctx, roster); err != nil {
 		return nil, err
 	}
