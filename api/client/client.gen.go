@@ -1458,9 +1458,9 @@ type ListKeptToken struct {
 	Next *string `json:"next,omitempty"`
 }
 
-// ListLine defines model for ListLine.
-type ListLine struct {
-	Items *[]TrailLine `json:"items"`
+// ListLogLine defines model for ListLogLine.
+type ListLogLine struct {
+	Items *[]LogLine `json:"items"`
 
 	// Next the cursor of the next page; absent on the last
 	Next *string `json:"next,omitempty"`
@@ -1536,6 +1536,19 @@ type ListVersion struct {
 
 	// Next the cursor of the next page; absent on the last
 	Next *string `json:"next,omitempty"`
+}
+
+// LogLine defines model for LogLine.
+type LogLine struct {
+	Erased *bool              `json:"erased,omitempty"`
+	Event  LedgerEvent        `json:"event"`
+	Index  int64              `json:"index"`
+	Names  *map[string]string `json:"names,omitempty"`
+	Says   *string            `json:"says,omitempty"`
+
+	// State what the event left
+	State   interface{} `json:"state,omitempty"`
+	Subject *string     `json:"subject,omitempty"`
 }
 
 // MachineAccount defines model for MachineAccount.
@@ -2250,16 +2263,6 @@ type ToSign struct {
 	Statement string `json:"statement"`
 }
 
-// TrailLine defines model for TrailLine.
-type TrailLine struct {
-	Erased  *bool              `json:"erased,omitempty"`
-	Event   LedgerEvent        `json:"event"`
-	Index   int64              `json:"index"`
-	Names   *map[string]string `json:"names,omitempty"`
-	Says    *string            `json:"says,omitempty"`
-	Subject *string            `json:"subject,omitempty"`
-}
-
 // Tried defines model for Tried.
 type Tried struct {
 	Corrections *[]string `json:"corrections"`
@@ -2699,6 +2702,12 @@ type ReadLogParams struct {
 	// Words in words and with names
 	Words *bool `form:"words,omitempty" json:"words,omitempty"`
 
+	// From the entry to begin with
+	From *int64 `form:"from,omitempty" json:"from,omitempty"`
+
+	// State with the state that each event left, where it was not erased
+	State *bool `form:"state,omitempty" json:"state,omitempty"`
+
 	// Limit how many at most
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -2716,6 +2725,9 @@ type FollowLogParams struct {
 
 	// From the entry to begin with
 	From *int64 `form:"from,omitempty" json:"from,omitempty"`
+
+	// State with the state that each event left, where it was not erased
+	State *bool `form:"state,omitempty" json:"state,omitempty"`
 
 	// LastEventID the number of the last entry that was seen
 	LastEventID *string `json:"Last-Event-ID,omitempty"`
@@ -8614,6 +8626,30 @@ func NewReadLogRequest(server string, params *ReadLogParams) (*http.Request, err
 
 		}
 
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
@@ -8707,6 +8743,18 @@ func NewFollowLogRequest(server string, params *FollowLogParams) (*http.Request,
 		if params.From != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -16191,7 +16239,7 @@ type ReadLogReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *ListLine
+	JSON200 *ListLogLine
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *ProblemDetails
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
@@ -16207,7 +16255,7 @@ type ReadLogReply struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ReadLogReply) GetJSON200() *ListLine {
+func (r ReadLogReply) GetJSON200() *ListLogLine {
 	return r.JSON200
 }
 
@@ -25948,7 +25996,7 @@ func ParseReadLogReply(rsp *http.Response) (*ReadLogReply, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest ListLine
+		var dest ListLogLine
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

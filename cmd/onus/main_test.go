@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -77,6 +78,8 @@ func TestManual(t *testing.T) {
 			"freeport":  freePort,
 			"waitfor":   waitFor,
 			"mailbox":   mailbox,
+			"readall":   readAll,
+			"sameall":   sameAll,
 			"policy": func(ts *testscript.TestScript, _ bool, args []string) { // policy FILE KEY: the least policy, for the log of that key
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("log "+args[1]+"\nquorum none\n"), 0o600))
 			},
@@ -121,6 +124,51 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("%s ended with %d, not %s", strings.Join(args[1:], " "), code, args[0])
+	}
+}
+
+// readall FILE DIR: every command of FILE, a line each, and what it prints and
+// how it ends, kept in DIR.
+func readAll(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: readall FILE DIR")
+	}
+	dir := ts.MkAbs(args[1])
+	ts.Check(os.Mkdir(dir, 0o750))
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		ended := "0"
+		if err := ts.Exec("onus", strings.Fields(os.Expand(line, ts.Getenv))...); err != nil {
+			ended = err.Error()
+		}
+		ts.Check(os.WriteFile(filepath.Join(dir, strings.NewReplacer("/", "_").Replace(line)), []byte(ts.ReadFile("stdout")+ended+"\n"), 0o600))
+	}
+}
+
+// passing is what differs between two looks at the same thing.
+var passing = regexp.MustCompile(`(?m)^ *"(age|took)": \d+,?$`)
+
+// sameall DIR DIR: what two readings kept is the same, but for what passes.
+func sameAll(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: sameall DIR DIR")
+	}
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	differ := 0
+	for _, entry := range entries {
+		one := passing.ReplaceAllString(ts.ReadFile(filepath.Join(args[0], entry.Name())), "")
+		other := passing.ReplaceAllString(ts.ReadFile(filepath.Join(args[1], entry.Name())), "")
+		if one != other {
+			differ++
+			ts.Logf("onus %s differs:\n%s", entry.Name(), cmp.Diff(strings.Split(one, "\n"), strings.Split(other, "\n")))
+		}
+	}
+	if differ > 0 {
+		ts.Fatalf("%d of %d differ", differ, len(entries))
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 func (e *env) initCmd() *cobra.Command {
-	return &cobra.Command{
+	return placed(&cobra.Command{
 		Use: "init DIR", Short: "Make a working starter company in a new folder", Args: needs("DIR"),
 		Example: "  onus init acme && onus check acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -23,7 +23,7 @@ func (e *env) initCmd() *cobra.Command {
 			fmt.Fprintf(e.out, "\nNext: onus check %[1]s, onus test %[1]s, onus plan %[1]s, onus publish %[1]s\n", args[0])
 			return nil
 		},
-	}
+	}, beside)
 }
 
 func (e *env) checkCmd() *cobra.Command {

@@ -47,11 +47,11 @@ Nothing deletes ledger entries.`,
 			if output != "text" && output != "json" {
 				return onus.Errorf(onus.Invalid, "text or json", "there is no output %q", output)
 			}
-			q.Words = where == "" || names
-			return e.reading(cmd.Context(), at, func(b *server.Books) error { return e.log(cmd.Context(), b, q, output, where) })
+			q.Words, q.State = where == "" || names, strings.EqualFold(where, "ocsf")
+			return e.looking(cmd.Context(), at, func(b looks) error { return e.log(cmd.Context(), b, q, output, where) })
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	for _, name := range conditionNames {
 		conditions[name] = cmd.Flags().String(name, "", conditionUsage[name])
 	}
@@ -72,7 +72,7 @@ var conditionUsage = map[string]string{
 }
 
 // log writes the events; each page is written out before the next is read.
-func (e *env) log(ctx context.Context, b *server.Books, q server.LogQuery, output, format string) error {
+func (e *env) log(ctx context.Context, b looks, q server.LogQuery, output, format string) error {
 	out := bufio.NewWriter(e.out)
 	write := func(l trail.Line) error {
 		_, err := out.WriteString(l.Text() + "\n")
@@ -86,7 +86,7 @@ func (e *env) log(ctx context.Context, b *server.Books, q server.LogQuery, outpu
 		if err != nil {
 			host = ""
 		}
-		export, err := b.Exporter(strings.ToLower(format), host, os.Getpid())
+		export, err := server.Exporter(strings.ToLower(format), host, os.Getpid())
 		if err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ is known today.`,
 		Example: "  onus owners list\n  onus owners list --at 2026-03-01\n  onus owners list -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				lines, err := b.Owners(ctx, endOf(time.Time(when)))
 				if err != nil {
 					return err
@@ -65,7 +65,7 @@ is known today.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().Var(&when, "at", "as it was then: 2026-03-01 or 2026-03-01T09:00:00Z")
 	output.output(cmd)
 	return cmd
@@ -100,7 +100,7 @@ very much. It exits with 2 when something has no owner, 0 otherwise, 1 on an err
 		Example: "  onus owners coverage\n  onus owners coverage -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				c, err := b.Coverage(ctx)
 				if err != nil {
 					return err
@@ -117,7 +117,7 @@ very much. It exits with 2 when something has no owner, 0 otherwise, 1 on an err
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	return cmd
 }

@@ -14,7 +14,7 @@ import (
 
 func (e *env) signerCmd() *cobra.Command {
 	var key, socket, state, origin string
-	cmd := &cobra.Command{
+	cmd := placed(&cobra.Command{
 		Use: "signer", Short: "Hold the ledger's key under another user", Args: needs(),
 		Long: `Signer holds the log's key and signs its checkpoints over a Unix socket. Run it
 under another operating-system user than Onus, in its group: then who owns the
@@ -39,7 +39,7 @@ ledger and another root for the same size.`,
 			e.progress("signing for %s at %s", origin, socket)
 			return signer.Serve(ctx, l, guard, vkey, slog.New(slog.NewTextHandler(e.err, nil)))
 		},
-	}
+	}, beside)
 	cmd.Flags().StringVar(&key, "key", "log.key", "the file of the key; made if it is not there")
 	cmd.Flags().StringVar(&state, "state", "log.state", "the file that keeps what was signed last")
 	cmd.Flags().StringVar(&socket, "socket", "signer.sock", "the socket to listen at")

@@ -47,7 +47,7 @@ func (e *env) listVersions() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "Every version that was proposed, the newest first", Args: needs(), Example: "  onus versions list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.reading(cmd.Context(), at, func(b *server.Books) error {
+			return e.looking(cmd.Context(), at, func(b looks) error {
 				all, err := b.Versions(cmd.Context())
 				if err != nil {
 					return err
@@ -69,7 +69,7 @@ func (e *env) listVersions() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	return cmd
 }
@@ -87,13 +87,17 @@ can say yes. A version is named by its ID, a beginning of it, or its number. Wit
 --files its definitions are written to a new folder, as they were proposed.`,
 		Example: "  onus versions show ver_4f\n  onus versions show 3 --files acme-3",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.reading(cmd.Context(), at, func(b *server.Books) error {
-				v, p, err := b.Version(cmd.Context(), args[0])
+			return e.looking(cmd.Context(), at, func(b looks) error {
+				if files != "" {
+					all, err := b.VersionFiles(cmd.Context(), args[0])
+					if err != nil {
+						return err
+					}
+					return e.writeFiles(files, all)
+				}
+				v, err := b.Version(cmd.Context(), args[0])
 				if err != nil {
 					return err
-				}
-				if files != "" {
-					return e.writeFiles(files, p.Files)
 				}
 				if output.chosen == "json" {
 					return e.asJSON(v)
@@ -103,7 +107,7 @@ can say yes. A version is named by its ID, a beginning of it, or its number. Wit
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&files, "files", "", "write its definitions to this folder, which must not exist")
 	output.output(cmd)
 	return cmd
@@ -169,7 +173,7 @@ func (e *env) diffVersions() *cobra.Command {
 to and take from everybody who is on record now.`,
 		Example: "  onus versions diff 3 ver_4f",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.reading(cmd.Context(), at, func(b *server.Books) error {
+			return e.looking(cmd.Context(), at, func(b looks) error {
 				words, err := b.CompareVersions(cmd.Context(), args[0], args[1])
 				if err != nil {
 					return err
@@ -184,7 +188,7 @@ to and take from everybody who is on record now.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	return cmd
 }
 

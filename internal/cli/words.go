@@ -40,6 +40,7 @@ func firstLine(text string) string {
 // them, and a word that is none of them is an error.
 func group(cmd *cobra.Command) *cobra.Command {
 	cmd.Args, cmd.SuggestionsMinimumDistance = cobra.ArbitraryArgs, 2
+	cmd.Annotations = map[string]string{"group": "yes"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return cmd.Help()

@@ -14,8 +14,10 @@ import (
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/health"
+	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/remote"
 	"github.com/onus-id/onus/internal/server"
+	"github.com/onus-id/onus/internal/trail"
 )
 
 // looks is what commands look at, in a data folder or at a server.
@@ -28,6 +30,13 @@ type looks interface {
 	Requests(ctx context.Context, over bool) ([]server.RequestView, error)
 	Findings(ctx context.Context, over bool) ([]server.FindingView, error)
 	Finding(ctx context.Context, id string) (server.FindingView, error)
+	Owners(ctx context.Context, at time.Time) ([]ownership.Line, error)
+	Coverage(ctx context.Context) (ownership.Coverage, error)
+	Versions(ctx context.Context) ([]onus.Version, error)
+	Version(ctx context.Context, name string) (server.VersionView, error)
+	VersionFiles(ctx context.Context, name string) ([]flow.File, error)
+	CompareVersions(ctx context.Context, first, second string) ([]string, error)
+	Log(ctx context.Context, q server.LogQuery, each func(trail.Line) error) error
 	Explain(ctx context.Context, who, what string, at time.Time) (attribution.Explanation, error)
 	ExplainChange(ctx context.Context, id string) (attribution.Explanation, error)
 }
@@ -42,26 +51,51 @@ type works interface {
 	Decide(ctx context.Context, o engine.Order) (engine.Ruling, error)
 }
 
+// Where a command works.
+const (
+	atServers = "at a server or in a data folder"
+	beside    = "only where Onus keeps its data"
+	apart     = "without data of Onus"
+)
+
 // anywhere marks a command that works at a server, too.
-func anywhere(cmd *cobra.Command) *cobra.Command {
-	cmd.Annotations = map[string]string{"anywhere": "yes"}
+func anywhere(cmd *cobra.Command) *cobra.Command { return placed(cmd, atServers) }
+
+func placed(cmd *cobra.Command, where string) *cobra.Command {
+	cmd.Annotations = map[string]string{"works": where}
 	return cmd
+}
+
+// placeOf is where a command works. One that takes a data folder works beside
+// it, unless it is marked otherwise.
+func placeOf(cmd *cobra.Command) string {
+	if where := cmd.Annotations["works"]; where != "" {
+		return where
+	}
+	if cmd.Flags().Lookup("data") != nil {
+		return beside
+	}
+	return apart
 }
 
 // somewhere refuses a server for what is done where Onus keeps its data, and
 // two places for one command.
 func (e *env) somewhere(cmd *cobra.Command) error {
-	data := cmd.Flags().Lookup("data")
+	where := placeOf(cmd)
 	switch {
-	case e.server == "" || data == nil:
+	case e.server == "" || where == apart:
 		return nil
-	case cmd.Annotations["anywhere"] == "":
-		return onus.Errorf(onus.Invalid, "run it there, without --server and ONUS_SERVER", "%s works only where Onus keeps its data", called(cmd))
-	case data.Changed || cmd.Flags().Changed("store"):
+	case where == beside:
+		return e.onlyBeside(cmd)
+	case cmd.Flags().Changed("data") || cmd.Flags().Changed("store"):
 		return onus.Errorf(onus.Invalid, "leave out --server, or --data and --store", "%s works at a server or in a data folder", called(cmd))
 	default:
 		return nil
 	}
+}
+
+func (e *env) onlyBeside(cmd *cobra.Command) error {
+	return onus.Errorf(onus.Invalid, "run it there, without --server and ONUS_SERVER", "%s works only where Onus keeps its data", called(cmd))
 }
 
 // looking opens what is kept, here or at the server, for looking only.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -23,6 +24,23 @@ type explanation struct {
 type LogQuery struct {
 	Where []string `query:"where,explode" maxItems:"20" doc:"conditions as name=value: person, owner, object, workflow, type, since, until" example:"type=change.*"`
 	Words bool     `query:"words" doc:"in words and with names"`
+	From  int64    `query:"from" minimum:"0" doc:"the entry to begin with"`
+	State bool     `query:"state" doc:"with the state that each event left, where it was not erased"`
+}
+
+// LogLine is an entry, as whoever asks wants it.
+type LogLine struct {
+	trail.Line
+
+	State json.RawMessage `json:"state,omitempty" doc:"what the event left"`
+}
+
+func (q LogQuery) line(l trail.Line) LogLine {
+	line := LogLine{Line: l}
+	if q.State {
+		line.State = l.State
+	}
+	return line
 }
 
 // evidence is what there is to read in the ledger.
@@ -58,7 +76,7 @@ func (a *api) evidence() {
 			LogQuery
 			Page
 		},
-		) (*struct{ Body List[trail.Line] }, error) {
+		) (*struct{ Body List[LogLine] }, error) {
 			if err := a.mayLook(ctx, who, server.Ref{Kind: "ledger"}); err != nil {
 				return nil, err
 			}
@@ -66,20 +84,23 @@ func (a *api) evidence() {
 			if err != nil {
 				return nil, err
 			}
-			list := List[trail.Line]{Items: []trail.Line{}}
-			more, err := a.Server.Books().LogPage(ctx, server.LogQuery{Where: in.Where, From: from, Words: in.Words}, in.Limit, &list.Items)
+			var lines []trail.Line
+			more, err := a.Server.Books().LogPage(ctx, server.LogQuery{Where: in.Where, From: max(from, in.From), Words: in.Words}, in.Limit, &lines)
+			list := List[LogLine]{Items: make([]LogLine, len(lines))}
+			for i, l := range lines {
+				list.Items[i] = in.line(l)
+			}
 			if more >= 0 {
 				list.Next = a.cursor("log", strconv.FormatInt(more, 10))
 			}
-			return &struct{ Body List[trail.Line] }{list}, err
+			return &struct{ Body List[LogLine] }{list}, err
 		})
 
 	follow := operation(http.MethodGet, "/log/live", "follow-log", "Ledger entries as they come, as server-sent events")
-	sse.Register(a.huma, follow, map[string]any{"entry": trail.Line{}, "problem": ProblemDetails{}}, func(ctx context.Context, in *struct {
+	sse.Register(a.huma, follow, map[string]any{"entry": LogLine{}, "problem": ProblemDetails{}}, func(ctx context.Context, in *struct {
 		LogQuery
 
 		After string `header:"Last-Event-ID" doc:"the number of the last entry that was seen" maxLength:"20"`
-		From  int64  `query:"from" minimum:"0" doc:"the entry to begin with"`
 	}, send sse.Sender,
 	) {
 		ctx, stop := UntilClosing(ctx)
@@ -90,7 +111,7 @@ func (a *api) evidence() {
 		}
 		if err == nil {
 			err = a.Server.Books().Log(ctx, server.LogQuery{Where: in.Where, From: in.From, Follow: true, Words: in.Words}, func(l trail.Line) error {
-				return send(sse.Message{ID: int(l.Index), Data: l})
+				return send(sse.Message{ID: int(l.Index), Data: in.line(l)})
 			})
 		}
 		if ctx.Err() == nil && err != nil {

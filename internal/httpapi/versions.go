@@ -60,7 +60,7 @@ func (a *api) versions() {
 
 	handle(a, operation(http.MethodGet, "/versions/{id}", "show-version", "What a version does, what is missing, and who can say yes"),
 		func(ctx context.Context, who Caller, in *VersionPath) (*versionView, error) {
-			v, _, err := a.version(ctx, who, in.ID)
+			v, err := a.version(ctx, who, in.ID)
 			if err != nil {
 				return nil, err
 			}
@@ -70,11 +70,12 @@ func (a *api) versions() {
 
 	handle(a, operation(http.MethodGet, "/versions/{id}/files", "list-files", "The definitions of a version, as they were proposed"),
 		func(ctx context.Context, who Caller, in *VersionPath) (*struct{ Body List[flow.File] }, error) {
-			_, p, err := a.version(ctx, who, in.ID)
+			id, err := a.seen(ctx, who, "version", in.ID)
 			if err != nil {
 				return nil, err
 			}
-			return &struct{ Body List[flow.File] }{List[flow.File]{Items: p.Files}}, nil
+			files, err := a.Server.Books().VersionFiles(ctx, id)
+			return &struct{ Body List[flow.File] }{List[flow.File]{Items: files}}, err
 		})
 
 	handle(a, operation(http.MethodGet, "/versions/{id}/difference", "compare-versions", "What is different under a version from under another"),
@@ -84,15 +85,15 @@ func (a *api) versions() {
 			From string `query:"from" required:"true" minLength:"1" maxLength:"100" doc:"the version to compare it with" example:"ver_2c"`
 		},
 		) (*struct{ Body List[string] }, error) {
-			to, _, err := a.version(ctx, who, in.ID)
+			to, err := a.seen(ctx, who, "version", in.ID)
 			if err != nil {
 				return nil, err
 			}
-			from, _, err := a.version(ctx, who, in.From)
+			from, err := a.seen(ctx, who, "version", in.From)
 			if err != nil {
 				return nil, err
 			}
-			words, err := a.Server.Books().CompareVersions(ctx, from.ID, to.ID)
+			words, err := a.Server.Books().CompareVersions(ctx, from, to)
 			if words == nil {
 				words = []string{}
 			}
@@ -150,11 +151,11 @@ func proposed(v server.VersionView, err error) (*versionView, error) {
 	return &versionView{ETag: tag, Body: v}, err
 }
 
-// version is one that the caller may look at, with its definitions.
-func (a *api) version(ctx context.Context, who Caller, id string) (server.VersionView, *flow.Program, error) {
+// version is one that the caller may look at.
+func (a *api) version(ctx context.Context, who Caller, id string) (server.VersionView, error) {
 	id, err := a.seen(ctx, who, "version", id)
 	if err != nil {
-		return server.VersionView{}, nil, err
+		return server.VersionView{}, err
 	}
 	return a.Server.Books().Version(ctx, id)
 }
@@ -162,6 +163,5 @@ func (a *api) version(ctx context.Context, who Caller, id string) (server.Versio
 // heldVersion is version for an operation that holds no definitions.
 func (a *api) heldVersion(ctx context.Context, who Caller, id string) (server.VersionView, error) {
 	defer a.Server.Hold()()
-	v, _, err := a.version(ctx, who, id)
-	return v, err
+	return a.version(ctx, who, id)
 }

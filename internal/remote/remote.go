@@ -25,19 +25,25 @@ import (
 type Server struct {
 	login Login
 	api   *client.Client
+	live  *client.Client // for answers that go on until whoever asks has enough
 }
 
 // maxAnswer is the most of an answer that is read.
 const maxAnswer = 256 << 20
 
+// patience is how long one answer may take: some make decisions again.
+const patience = 5 * time.Minute
+
 // Dial makes the client of a server. Nothing is asked yet.
 func Dial(l Login) (*Server, error) {
 	web := &http.Client{
-		Timeout:       2 * time.Minute,
+		Timeout:       patience,
 		Transport:     &http.Transport{TLSClientConfig: trust(l.Pin), Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for this server alone
 	}
-	api, err := client.NewClient(l.URL, client.WithHTTPClient(once{web}), client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+	live := *web
+	live.Timeout = 0
+	sent := client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 		if l.Token != "" {
 			r.Header.Set("Authorization", "Bearer "+l.Token)
 		}
@@ -45,11 +51,16 @@ func Dial(l Login) (*Server, error) {
 			r.Header.Set("Idempotency-Key", rand.Text())
 		}
 		return nil
-	}))
+	})
+	asked, err := client.NewClient(l.URL, client.WithHTTPClient(once{web}), sent)
 	if err != nil {
 		return nil, fmt.Errorf("reach %s: %w", l.URL, err)
 	}
-	return &Server{login: l, api: api}, nil
+	followed, err := client.NewClient(l.URL, client.WithHTTPClient(&live), sent)
+	if err != nil {
+		return nil, fmt.Errorf("reach %s: %w", l.URL, err)
+	}
+	return &Server{login: l, api: asked, live: followed}, nil
 }
 
 // once sends a request, and when its answer was lost sends it once more. The
@@ -106,9 +117,13 @@ func answer(s *Server, resp *http.Response, err error, into any) (etag string, _
 		return "", nil
 	}
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		return "", onus.Errorf(onus.Unavailable, "is it an Onus server of this version?", "%s answered what cannot be understood", s.login.URL)
+		return "", s.unclear()
 	}
 	return resp.Header.Get("ETag"), nil
+}
+
+func (s *Server) unclear() error {
+	return onus.Errorf(onus.Unavailable, "is it an Onus server of this version?", "%s answered what cannot be understood", s.login.URL)
 }
 
 // ask is answer for what has no ETag.
@@ -117,24 +132,42 @@ func ask[T any](s *Server, resp *http.Response, err error) (out T, _ error) {
 	return out, err
 }
 
+// list is a page of one.
+type list[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
+}
+
+// items is ask for a list of one page.
+func items[T any](s *Server, resp *http.Response, err error) ([]T, error) {
+	page, err := ask[list[T]](s, resp, err)
+	return page.Items, err
+}
+
+// some is what a request holds of a value that may be left out.
+func some[T comparable](v T) *T {
+	var none T
+	if v == none {
+		return nil
+	}
+	return &v
+}
+
 // all reads a list to its end.
 func all[T any](s *Server, page func(cursor *string) (*http.Response, error)) ([]T, error) {
 	found := []T{}
 	var cursor *string
 	for {
 		resp, err := page(cursor)
-		list, err := ask[struct {
-			Items []T    `json:"items"`
-			Next  string `json:"next"`
-		}](s, resp, err)
+		page, err := ask[list[T]](s, resp, err)
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, list.Items...)
-		if list.Next == "" {
+		found = append(found, page.Items...)
+		if page.Next == "" {
 			return found, nil
 		}
-		cursor = &list.Next
+		cursor = &page.Next
 	}
 }
 
@@ -159,6 +192,19 @@ func (s *Server) refused(resp *http.Response) error {
 	if resp.StatusCode == http.StatusUnauthorized {
 		return onus.Errorf(onus.Denied, "onus login "+s.login.URL, "%s does not know you: the token has expired, or was revoked", s.login.URL)
 	}
+	return problem(p, resp.StatusCode)
+}
+
+// told makes the error of a problem that came in a stream.
+func (s *Server) told(data []byte) error {
+	var p client.ProblemDetails
+	if err := json.Unmarshal(data, &p); err != nil {
+		return s.unclear()
+	}
+	return problem(p, int(p.Status))
+}
+
+func problem(p client.ProblemDetails, status int) error {
 	says := p.Detail
 	if p.Faults != nil {
 		for _, f := range *p.Faults {
@@ -169,7 +215,7 @@ func (s *Server) refused(resp *http.Response) error {
 			says += f.Says
 		}
 	}
-	e := &onus.Error{Kind: kindOf(p.Type, resp.StatusCode), Message: says}
+	e := &onus.Error{Kind: kindOf(p.Type, status), Message: says}
 	if p.Hint != nil {
 		e.Hint = *p.Hint
 	}

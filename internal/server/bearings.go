@@ -131,11 +131,11 @@ func (b *bearings) thing(ctx context.Context, on Ref) (authority.Thing, error) {
 	return t, err
 }
 
-// clean leaves nobody twice, and no empty name.
+// clean leaves nobody twice, and no empty name. What the sets were taken from
+// stays as it is: whoever comes first on a route is first there for a reason.
 func clean(t *authority.Thing) {
 	for _, set := range []*[]string{&t.Owners, &t.Controls, &t.Asked, &t.Route, &t.Subjects, &t.Managers, &t.Requesters, &t.Authors, &t.Units} {
-		slices.Sort(*set)
-		*set = slices.DeleteFunc(slices.Compact(*set), func(s string) bool { return s == "" })
+		*set = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(*set))), func(s string) bool { return s == "" })
 	}
 }
 

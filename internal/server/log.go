@@ -16,6 +16,7 @@ type LogQuery struct {
 	From   int64    // leaf index, inclusive
 	Follow bool     // go on with what comes, until the context ends
 	Words  bool     // in words and with names
+	State  bool     // over HTTP: with the state that each event left
 }
 
 // Log gives the selected events in the order of the ledger.
@@ -65,8 +66,8 @@ func (b *Books) Log(ctx context.Context, q LogQuery, each func(trail.Line) error
 	}
 }
 
-// Exporter gives the format of a name, for events of this ledger.
-func (b *Books) Exporter(name, host string, process int) (export.Format, error) {
+// Exporter gives the format of a name, for events of a ledger.
+func Exporter(name, host string, process int) (export.Format, error) {
 	return export.ByName(name, export.Origin{Log: Origin, Host: host, Process: process})
 }
 

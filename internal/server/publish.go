@@ -329,8 +329,29 @@ func (b *Books) Versions(ctx context.Context) (all []onus.Version, err error) {
 	return all, err
 }
 
+// VersionFiles gives the definitions of a version, as they were proposed.
+func (b *Books) VersionFiles(ctx context.Context, name string) (files []flow.File, err error) {
+	err = b.store.View(ctx, func(r store.Reader) error {
+		v, err := versions.Find(ctx, r, name)
+		if err != nil {
+			return err
+		}
+		p, err := definitionsOf(ctx, r, v.Program)
+		if err == nil {
+			files = p.Files
+		}
+		return err
+	})
+	return files, err
+}
+
 // Version gives a version, what keeps it from going live, and who can say yes.
-func (b *Books) Version(ctx context.Context, name string) (v VersionView, p *flow.Program, err error) {
+func (b *Books) Version(ctx context.Context, name string) (VersionView, error) {
+	v, _, err := b.version(ctx, name)
+	return v, err
+}
+
+func (b *Books) version(ctx context.Context, name string) (v VersionView, p *flow.Program, err error) {
 	err = b.store.View(ctx, func(r store.Reader) error {
 		if v.Version, err = versions.Find(ctx, r, name); err != nil {
 			return err
@@ -373,11 +394,11 @@ func (b *Books) Version(ctx context.Context, name string) (v VersionView, p *flo
 // CompareVersions says what is different under the second of two versions, for
 // everybody as they are on record now.
 func (b *Books) CompareVersions(ctx context.Context, first, second string) ([]string, error) {
-	_, p, err := b.Version(ctx, first)
+	_, p, err := b.version(ctx, first)
 	if err != nil {
 		return nil, err
 	}
-	_, q, err := b.Version(ctx, second)
+	_, q, err := b.version(ctx, second)
 	if err != nil {
 		return nil, err
 	}

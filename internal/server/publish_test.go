@@ -149,7 +149,7 @@ func TestTwoProposalsAtOnce(t *testing.T) {
 			h.Errorf("version %d is live", n)
 		}
 		h.with(func(s *server.Server) {
-			v, _, err := s.Books().Version(h.Context(), first.ID)
+			v, err := s.Books().Version(h.Context(), first.ID)
 			if err != nil || v.Base != second.ID || !strings.Contains(strings.Join(v.Effect, "\n"), "workflow leaver: bounds was") {
 				h.Errorf("it is shown as %v against %s: %v", v.Effect, v.Base, err)
 			}
