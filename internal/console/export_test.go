@@ -1,12 +1,14 @@
 package console
 
 import (
+	"net/url"
 	"time"
 
 	"github.com/a-h/templ"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -49,6 +51,18 @@ func VerdictPage(e onus.AccessError, mail string, blast *attribution.Blast, now 
 func UndoPage(what string, v server.ReversalView) templ.Component {
 	return undo(undoView{ReversalView: v, What: what, Counts: countsOf(v)})
 }
+
+// OwnersPage is that of who answers for what.
+func OwnersPage(a server.Answering, address string, now time.Time) templ.Component {
+	at, err := url.Parse(address)
+	if err != nil {
+		panic(err)
+	}
+	return owners(answersFor(a, at, now))
+}
+
+// DutyPage is that of a duty.
+func DutyPage(v ownership.View, now time.Time) templ.Component { return duty(dutyOf(v, now)) }
 
 // AgainPage keeps what was typed when a session had ended.
 func AgainPage(path, reason string) templ.Component {

@@ -32,6 +32,7 @@ var places = []placeView{
 	{Name: "Mine", Path: "/mine"},
 	{Name: "Why", Path: "/why"},
 	{Name: "Errors", Path: "/errors"},
+	{Name: "Owners", Path: "/owners"},
 }
 
 func (h *console) frameOf(l look, v view) frameView {
@@ -110,6 +111,9 @@ func span(d time.Duration) string {
 func counted(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
+	}
+	if stem, ends := strings.CutSuffix(one, "ty"); ends {
+		return fmt.Sprintf("%d %sties", n, stem)
 	}
 	return fmt.Sprintf("%d %ss", n, one)
 }

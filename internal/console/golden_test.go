@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,10 +93,20 @@ func pages() map[string]templ.Component {
 	}
 }
 
+// drawn are the pages, screen by screen.
+var drawn = []func() map[string]templ.Component{
+	pages,
+	ownerPages,
+}
+
 // A page is drawn from a view alone, and stays as it is unless somebody means
 // it: ONUS_UPDATE=1 writes what there is.
 func TestPagesAreDrawnAsTheyWere(t *testing.T) {
-	for name, page := range pages() {
+	all := map[string]templ.Component{}
+	for _, screen := range drawn {
+		maps.Copy(all, screen())
+	}
+	for name, page := range all {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
 			if err := page.Render(t.Context(), &b); err != nil {

@@ -45,7 +45,7 @@ func (h *console) signInFirst(w http.ResponseWriter, l look) {
 		http.Error(w, "the form could not be read", http.StatusBadRequest)
 		return
 	}
-	h.draw(w, l, view{title: "Sign in to go on", status: http.StatusUnauthorized, body: sendAgain(l.URL.Path, fieldsOf(l.PostForm))})
+	h.draw(w, l, view{title: "Sign in to go on", status: http.StatusUnauthorized, body: sendAgain(l.URL.RequestURI(), fieldsOf(l.PostForm))})
 }
 
 // statuses are what each kind of error is over HTTP.

@@ -117,7 +117,7 @@ func (h *console) openDuties(ctx context.Context, l look) ([]task, error) {
 	}
 	tasks := make([]task, 0, len(ids))
 	for _, id := range ids {
-		tasks = append(tasks, task{Kind: "acceptance", Path: "/owners#" + string(id), Says: "You are asked to answer for " + string(id), Who: l.who.Mail})
+		tasks = append(tasks, task{Kind: "acceptance", Path: dutyPath(id), Says: "You are asked to answer for " + string(id), Who: l.who.Mail})
 	}
 	return tasks, nil
 }

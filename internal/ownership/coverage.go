@@ -159,16 +159,20 @@ type Line struct {
 func (f *Facts) Lines() []Line {
 	all := make([]Line, 0, len(f.Duties))
 	for _, st := range f.All() {
-		l := Line{
-			ID: st.Duty.ID, Duty: st.Duty.Kind, Of: st.Duty.Of, Owner: st.Duty.Owner(),
-			Stands: st.Seat.Mail, As: st.Seat.As, Accepted: st.Accepted(), Until: st.Until, Why: st.Why, Asked: st.Next.Mail, Path: []string{},
-		}
-		for _, seat := range st.Duty.Chain[1:] {
-			l.Path = append(l.Path, seat.Mail)
-		}
-		all = append(all, l)
+		all = append(all, st.line())
 	}
 	return all
+}
+
+func (s Standing) line() Line {
+	l := Line{
+		ID: s.Duty.ID, Duty: s.Duty.Kind, Of: s.Duty.Of, Owner: s.Duty.Owner(),
+		Stands: s.Seat.Mail, As: s.Seat.As, Accepted: s.Accepted(), Until: s.Until, Why: s.Why, Asked: s.Next.Mail, Path: []string{},
+	}
+	for _, seat := range s.Duty.Chain[1:] {
+		l.Path = append(l.Path, seat.Mail)
+	}
+	return l
 }
 
 // Open lists the duties that a person is to answer: those that they are named

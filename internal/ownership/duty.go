@@ -77,6 +77,9 @@ const (
 	sponsorDuty      = "sponsor/"
 )
 
+// ExceptionsID names the duty to answer for a workflow's exceptions.
+func ExceptionsID(wf onus.WorkflowName) onus.DutyID { return onus.DutyID(exceptionsDuty + string(wf)) }
+
 // Duties gives every duty that the definitions make, in order of ID. What a
 // definition leaves to the owner of something else is that owner's duty and
 // not one more: an entitlement without an owner of its own, a guard likewise.
