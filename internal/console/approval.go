@@ -10,7 +10,6 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/engine"
-	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -48,7 +47,7 @@ func (h *console) approvalView(ctx context.Context, l look) (approvalView, error
 	if err := h.mayLook(ctx, l, server.Ref{Kind: "approval", ID: id}); err != nil {
 		return approvalView{}, err
 	}
-	w, err := h.Server.Books().Approval(ctx, id, func(flow.Organisation) (onus.Actor, string) { return l.who.actor(), l.who.Mail })
+	w, err := h.Server.Books().Approval(ctx, id, l.who.acts)
 	if err != nil {
 		return approvalView{}, err
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/authority"
+	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -31,6 +32,9 @@ type Viewer struct {
 
 // actor is the viewer as the ledger names them.
 func (v Viewer) actor() onus.Actor { return onus.Actor("person:" + string(v.ID)) }
+
+// acts is the viewer as an organisation's operator.
+func (v Viewer) acts(flow.Organisation) (onus.Actor, string) { return v.actor(), v.Mail }
 
 // Config is what the console needs.
 type Config struct {
@@ -84,6 +88,13 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /owners", h.page(h.leave))
 	mux.HandleFunc("GET /duty", h.page(h.duty))
 	mux.HandleFunc("POST /duty", h.page(h.answerDuty))
+	mux.HandleFunc("GET /workflows", h.page(h.workflows))
+	mux.HandleFunc("GET /workflows/{name}", h.page(h.workflow))
+	mux.HandleFunc("POST /workflows/{name}", h.page(h.rest))
+	mux.HandleFunc("GET /workflows/{name}/recall", h.free(h.recall))
+	mux.HandleFunc("POST /workflows/{name}/recall", h.free(h.recall))
+	mux.HandleFunc("GET /versions/{id}", h.free(h.version))
+	mux.HandleFunc("POST /versions/{id}", h.free(h.decideVersion))
 	mux.HandleFunc("GET /why", h.page(h.why))
 	mux.HandleFunc("GET /find", h.page(h.find))
 	mux.HandleFunc("GET /live", h.live)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/server"
 )
@@ -54,15 +55,42 @@ func UndoPage(what string, v server.ReversalView) templ.Component {
 
 // OwnersPage is that of who answers for what.
 func OwnersPage(a server.Answering, address string, now time.Time) templ.Component {
-	at, err := url.Parse(address)
-	if err != nil {
-		panic(err)
-	}
-	return owners(answersFor(a, at, now))
+	return owners(answersFor(a, addressOf(address), now))
 }
 
 // DutyPage is that of a duty.
 func DutyPage(v ownership.View, now time.Time) templ.Component { return duty(dutyOf(v, now)) }
+
+// WorkflowsPage is that of what runs.
+func WorkflowsPage(all []server.LiveWorkflow, kept []onus.Version, address string, now time.Time) templ.Component {
+	return workflows(running(all, kept, addressOf(address), now))
+}
+
+// WorkflowPage is that of a workflow, for somebody who can let it rest or not.
+func WorkflowPage(w server.LiveWorkflow, can bool, now time.Time) templ.Component {
+	return workflow(workflowOf(w, can, now))
+}
+
+// RecallPage is that of a recall before it is ordered.
+func RecallPage(r server.RecallView, name onus.WorkflowName, number int) templ.Component {
+	return recall(reached(r, name, number))
+}
+
+// VersionPage is that of a version for somebody, with its files and the
+// versions that it can be compared with.
+func VersionPage(v server.VersionView, mail string, files []flow.File, others []onus.Version, now time.Time) templ.Component {
+	page := versionOf(v, Viewer{Mail: mail}, now)
+	page.Files, page.Others = files, others
+	return version(page)
+}
+
+func addressOf(text string) *url.URL {
+	at, err := url.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return at
+}
 
 // AgainPage keeps what was typed when a session had ended.
 func AgainPage(path, reason string) templ.Component {

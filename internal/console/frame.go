@@ -33,6 +33,7 @@ var places = []placeView{
 	{Name: "Why", Path: "/why"},
 	{Name: "Errors", Path: "/errors"},
 	{Name: "Owners", Path: "/owners"},
+	{Name: "Workflows", Path: "/workflows"},
 }
 
 func (h *console) frameOf(l look, v view) frameView {

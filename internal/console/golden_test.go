@@ -97,6 +97,7 @@ func pages() map[string]templ.Component {
 var drawn = []func() map[string]templ.Component{
 	pages,
 	ownerPages,
+	workflowPages,
 }
 
 // A page is drawn from a view alone, and stays as it is unless somebody means
