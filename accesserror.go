@@ -19,11 +19,12 @@ const (
 	OutOfBand     FaultClass = "out of band"    // the system was changed by somebody else than us
 	StandingRule  FaultClass = "standing rule"  // a rule that somebody approved beforehand gave it, within its bounds
 	OwnershipGap  FaultClass = "ownership gap"  // nobody stood for a duty, and so nothing was given
+	AgentAction   FaultClass = "agent action"   // an AI agent asked for it, or wrote what gave it, in somebody's place
 )
 
 // FaultClasses lists them all.
 var FaultClasses = []FaultClass{
-	WrongRecord, StaleRecord, WrongMatch, WrongLogic, WideGuard, LateException, Overridden, Approved, Enforcement, OutOfBand, StandingRule, OwnershipGap,
+	WrongRecord, StaleRecord, WrongMatch, WrongLogic, WideGuard, LateException, Overridden, Approved, Enforcement, OutOfBand, StandingRule, OwnershipGap, AgentAction,
 }
 
 // A Confidence says in a word how sure a verdict is; the reasons say why.
@@ -66,6 +67,7 @@ type Fault struct {
 	Cites        []Citation   `json:"cites"`
 	Since        string       `json:"since,omitempty"` // of wrong logic: NAME@VERSION
 	Vendor       string       `json:"vendor,omitempty"`
+	Chain        []string     `json:"chain,omitempty"` // of an agent's action: who delegated to whom, the person first and the agent at work last
 	Accountable  Answerable   `json:"accountable"`
 	Contributing []Answerable `json:"contributing,omitempty"`
 }

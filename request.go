@@ -28,6 +28,8 @@ type Request struct {
 	Occasion string       `json:"occasion"`
 	Rule     string       `json:"rule,omitempty"`    // of an emergency: the standing rule that it is within
 	Answers  string       `json:"answers,omitempty"` // of an emergency: mail address of who approved that beforehand
+	Behalf   *Behalf      `json:"behalf,omitempty"`  // of an AI agent's request: Person is in whose place it asked
+	Sponsor  string       `json:"sponsor,omitempty"` // of that agent, then: who answers for what it does
 
 	Withdrawn time.Time `json:"withdrawn,omitzero"`
 	WhyNot    string    `json:"why_not,omitempty"` // why it was withdrawn

@@ -29,6 +29,7 @@ type Version struct {
 	Base    string       `json:"base,omitempty"`  // the version that was live when Effect was worked out; empty: none was
 	Again   string       `json:"again,omitempty"` // the former version that it proposes anew
 	Authors []Author     `json:"authors"`
+	Behalf  *Behalf      `json:"behalf,omitempty"` // of an AI agent's: in whose place it proposed
 	Reason  string       `json:"reason,omitempty"` // why it is proposed
 
 	Effect   []string  `json:"effect"`           // what is different under it, in words

@@ -27,7 +27,7 @@ var Types = map[Type]Meaning{
 	VersionProposed: {
 		When: "somebody proposed a version of the definitions, or what it would do was worked out anew", Actor: "whoever proposed it, or looked again", Owner: "its first author",
 		Object: "version", Fields: "cause, inputs",
-		Notes: permitted(map[string]string{"shown": "the digest of all that is different under it", "base": "the version that was live then", "again": "the former version that it is"}),
+		Notes: permitted(map[string]string{"shown": "the digest of all that is different under it", "base": "the version that was live then", "again": "the former version that it is", "behalf": behalf}),
 	},
 	VersionPublished: {
 		When: "somebody else than its authors said yes to a version: it is live, and nothing else is", Actor: "the person who said yes", Owner: "the person who said yes",
@@ -317,8 +317,8 @@ var Types = map[Type]Meaning{
 	},
 
 	RequestMade: {
-		When: "a person asked for entitlements for an identity; the occasion that it gives has it as its cause", Actor: "the person who asked", Owner: "the person who asked",
-		Object: "request", Notes: permitted(map[string]string{"for": "the ID of who is to hold them", "until": "when it ends"}),
+		When: "a person, or an AI agent in a person's place, asked for entitlements for an identity; the occasion that it gives has it as its cause", Actor: "who asked", Owner: "the person who asked; of an agent its sponsor",
+		Object: "request", Notes: permitted(map[string]string{"for": "the ID of who is to hold them", "until": "when it ends", "behalf": behalf}),
 	},
 	RequestWithdrawn: {
 		When: "a request was withdrawn; what it gave is taken away", Actor: "the person who withdrew it", Owner: "the person who withdrew it",
@@ -552,7 +552,7 @@ var Types = map[Type]Meaning{
 
 	TokenMade: {
 		When: "a token lets a program act as somebody", Actor: "the owner, or the identity provider whose word it was given for", Owner: "the owner", Object: "token",
-		Notes: map[string]string{"scopes": "what it may be used for", "until": "when it expires"},
+		Notes: map[string]string{"scopes": "what it may be used for", "until": "when it expires", "behalf": behalf},
 	},
 	TokenUsed: {
 		When: "a token is used; told once an hour at most", Actor: "the owner", Owner: "the owner", Object: "token", Fields: "cause",
@@ -594,6 +594,9 @@ var Types = map[Type]Meaning{
 		Fields: "cause", Notes: map[string]string{"subject": "the ID of whose data it was"},
 	},
 }
+
+// behalf is a note of what an AI agent does.
+const behalf = "of an AI agent: in whose place, and by which chain of delegation, as the claims sub and act of RFC 8693 with IDs"
 
 // permitted adds the note of what the policy over who may do what has let
 // somebody do.

@@ -111,6 +111,24 @@ func (e ErrorReplyBodyAct) Valid() bool {
 	}
 }
 
+// Defines values for LendTokenRequestScopes.
+const (
+	LendTokenRequestScopesPropose LendTokenRequestScopes = "propose"
+	LendTokenRequestScopesRequest LendTokenRequestScopes = "request"
+)
+
+// Valid indicates whether the value is a known member of the LendTokenRequestScopes enum.
+func (e LendTokenRequestScopes) Valid() bool {
+	switch e {
+	case LendTokenRequestScopesPropose:
+		return true
+	case LendTokenRequestScopesRequest:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MakeTokenRequestScopes.
 const (
 	Act  MakeTokenRequestScopes = "act"
@@ -537,6 +555,12 @@ type AuthorityRuling struct {
 	Allowed bool    `json:"allowed"`
 	Policy  *string `json:"policy,omitempty"`
 	Says    string  `json:"says"`
+}
+
+// Behalf defines model for Behalf.
+type Behalf struct {
+	Act *Behalf `json:"act,omitempty"`
+	Sub string  `json:"sub"`
 }
 
 // BreachView defines model for BreachView.
@@ -1134,6 +1158,7 @@ type Foreseen struct {
 	Answers   *string       `json:"answers,omitempty"`
 	Approvals *[]string     `json:"approvals,omitempty"`
 	At        time.Time     `json:"at"`
+	Behalf    *Behalf       `json:"behalf,omitempty"`
 	By        string        `json:"by"`
 	Changes   *[]ChangeView `json:"changes"`
 	For       string        `json:"for"`
@@ -1143,6 +1168,7 @@ type Foreseen struct {
 	Problem   *string       `json:"problem,omitempty"`
 	Reason    string        `json:"reason"`
 	Rule      *string       `json:"rule,omitempty"`
+	Sponsor   *string       `json:"sponsor,omitempty"`
 	Stages    *[]Stage      `json:"stages,omitempty"`
 	Stands    string        `json:"stands"`
 	State     string        `json:"state"`
@@ -1263,6 +1289,7 @@ type InviteRequest struct {
 
 // KeptToken defines model for KeptToken.
 type KeptToken struct {
+	Behalf *Behalf    `json:"behalf,omitempty"`
 	Ended  *time.Time `json:"ended,omitempty"`
 	Id     string     `json:"id"`
 	Made   time.Time  `json:"made"`
@@ -1307,6 +1334,18 @@ type LedgerObject struct {
 	Kind    string `json:"kind"`
 	Version int64  `json:"version"`
 }
+
+// LendTokenRequest defines model for Lend-tokenRequest.
+type LendTokenRequest struct {
+	Hours int64 `json:"hours"`
+
+	// Name what it is for
+	Name   string                    `json:"name"`
+	Scopes *[]LendTokenRequestScopes `json:"scopes"`
+}
+
+// LendTokenRequestScopes defines model for LendTokenRequest.Scopes.
+type LendTokenRequestScopes string
 
 // LiftDenialRequest defines model for Lift-denialRequest.
 type LiftDenialRequest struct {
@@ -1902,6 +1941,7 @@ type ReplayRequest struct {
 type Request struct {
 	Answers   *string    `json:"answers,omitempty"`
 	At        time.Time  `json:"at"`
+	Behalf    *Behalf    `json:"behalf,omitempty"`
 	By        string     `json:"by"`
 	For       string     `json:"for"`
 	Id        string     `json:"id"`
@@ -1909,6 +1949,7 @@ type Request struct {
 	Person    string     `json:"person"`
 	Reason    string     `json:"reason"`
 	Rule      *string    `json:"rule,omitempty"`
+	Sponsor   *string    `json:"sponsor,omitempty"`
 	State     string     `json:"state"`
 	Until     time.Time  `json:"until"`
 	Wants     *[]Wanted  `json:"wants"`
@@ -1925,6 +1966,7 @@ type RequestInFull struct {
 	// Asked in the order of its approvals
 	Asked     *[]AskedAbout `json:"asked,omitempty"`
 	At        time.Time     `json:"at"`
+	Behalf    *Behalf       `json:"behalf,omitempty"`
 	By        string        `json:"by"`
 	For       string        `json:"for"`
 	Id        string        `json:"id"`
@@ -1932,6 +1974,7 @@ type RequestInFull struct {
 	Person    string        `json:"person"`
 	Reason    string        `json:"reason"`
 	Rule      *string       `json:"rule,omitempty"`
+	Sponsor   *string       `json:"sponsor,omitempty"`
 	Stands    string        `json:"stands"`
 	State     string        `json:"state"`
 	Subject   string        `json:"subject"`
@@ -1964,6 +2007,7 @@ type RequestView struct {
 	Answers   *string    `json:"answers,omitempty"`
 	Approvals *[]string  `json:"approvals,omitempty"`
 	At        time.Time  `json:"at"`
+	Behalf    *Behalf    `json:"behalf,omitempty"`
 	By        string     `json:"by"`
 	For       string     `json:"for"`
 	Id        string     `json:"id"`
@@ -1971,6 +2015,7 @@ type RequestView struct {
 	Person    string     `json:"person"`
 	Reason    string     `json:"reason"`
 	Rule      *string    `json:"rule,omitempty"`
+	Sponsor   *string    `json:"sponsor,omitempty"`
 	Stands    string     `json:"stands"`
 	State     string     `json:"state"`
 	Subject   string     `json:"subject"`
@@ -2316,6 +2361,7 @@ type Verdict struct {
 // VerdictFault defines model for VerdictFault.
 type VerdictFault struct {
 	Accountable  Answerable    `json:"accountable"`
+	Chain        *[]string     `json:"chain,omitempty"`
 	Cites        *[]Citation   `json:"cites"`
 	Class        string        `json:"class"`
 	Confidence   string        `json:"confidence"`
@@ -2346,6 +2392,7 @@ type Version struct {
 	Alters   *[]string  `json:"alters,omitempty"`
 	Authors  *[]Author  `json:"authors"`
 	Base     *string    `json:"base,omitempty"`
+	Behalf   *Behalf    `json:"behalf,omitempty"`
 	By       *string    `json:"by,omitempty"`
 	Decided  *time.Time `json:"decided,omitempty"`
 	Effect   *[]string  `json:"effect"`
@@ -2367,6 +2414,7 @@ type VersionDecided struct {
 	Alters     *[]string  `json:"alters,omitempty"`
 	Authors    *[]Author  `json:"authors"`
 	Base       *string    `json:"base,omitempty"`
+	Behalf     *Behalf    `json:"behalf,omitempty"`
 	By         *string    `json:"by,omitempty"`
 	CanApprove *[]string  `json:"can_approve,omitempty"`
 	Decided    *time.Time `json:"decided,omitempty"`
@@ -2402,6 +2450,7 @@ type VersionView struct {
 	Alters     *[]string  `json:"alters,omitempty"`
 	Authors    *[]Author  `json:"authors"`
 	Base       *string    `json:"base,omitempty"`
+	Behalf     *Behalf    `json:"behalf,omitempty"`
 	By         *string    `json:"by,omitempty"`
 	CanApprove *[]string  `json:"can_approve,omitempty"`
 	Decided    *time.Time `json:"decided,omitempty"`
@@ -2822,6 +2871,9 @@ type CompareVersionsParams struct {
 	From string `form:"from" json:"from"`
 }
 
+// LendTokenJSONRequestBody defines body for LendToken for application/json ContentType.
+type LendTokenJSONRequestBody = LendTokenRequest
+
 // AnswerApprovalJSONRequestBody defines body for AnswerApproval for application/json ContentType.
 type AnswerApprovalJSONRequestBody = AnswerBody
 
@@ -3012,6 +3064,20 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 
 // The interface specification for the client above.
 type ClientInterface interface {
+
+	// LendTokenWithBody A token by which an AI agent asks and proposes in one's place; or by which an agent passes some of that on
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/agents/{agent}/tokens (the `LendToken` operationId).
+	LendTokenWithBody(ctx context.Context, agent string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LendToken A token by which an AI agent asks and proposes in one's place; or by which an agent passes some of that on
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/agents/{agent}/tokens (the `LendToken` operationId).
+	LendToken(ctx context.Context, agent string, body LendTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListApprovals What waits for approval, the most urgent first
 	//
@@ -3843,6 +3909,40 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/workflows/{workflow}/versions/{version}/recall (the `RecallVersion` operationId).
 	RecallVersion(ctx context.Context, workflow string, version int64, body RecallVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// LendTokenWithBody A token by which an AI agent asks and proposes in one's place; or by which an agent passes some of that on
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/agents/{agent}/tokens (the `LendToken` operationId).
+func (c *Client) LendTokenWithBody(ctx context.Context, agent string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLendTokenRequestWithBody(c.Server, agent, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LendToken A token by which an AI agent asks and proposes in one's place; or by which an agent passes some of that on
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/agents/{agent}/tokens (the `LendToken` operationId).
+func (c *Client) LendToken(ctx context.Context, agent string, body LendTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLendTokenRequest(c.Server, agent, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // ListApprovals What waits for approval, the most urgent first
@@ -6024,6 +6124,53 @@ func (c *Client) RecallVersion(ctx context.Context, workflow string, version int
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// NewLendTokenRequest calls the generic LendToken builder with application/json body
+func NewLendTokenRequest(server string, agent string, body LendTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewLendTokenRequestWithBody(server, agent, "application/json", bodyReader)
+}
+
+// NewLendTokenRequestWithBody constructs an http.Request for the LendToken method, with any body, and a specified content type
+func NewLendTokenRequestWithBody(server string, agent string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent", agent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agents/%s/tokens", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
 }
 
 // NewListApprovalsRequest constructs an http.Request for the ListApprovals method
@@ -10713,6 +10860,20 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// LendTokenWithBodyWithResponse A token by which an AI agent asks and proposes in one's place; or by which an agent passes some of that on
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agents/{agent}/tokens (the `LendToken` operationId).
+	LendTokenWithBodyWithResponse(ctx context.Context, agent string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LendTokenReply, error)
+
+	// LendTokenWithResponse A token by which an AI agent asks and proposes in one's place; or by which an agent passes some of that on
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agents/{agent}/tokens (the `LendToken` operationId).
+	LendTokenWithResponse(ctx context.Context, agent string, body LendTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*LendTokenReply, error)
+
 	// ListApprovalsWithResponse What waits for approval, the most urgent first
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11657,6 +11818,103 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/workflows/{workflow}/versions/{version}/recall (the `RecallVersion` operationId).
 	RecallVersionWithResponse(ctx context.Context, workflow string, version int64, body RecallVersionJSONRequestBody, reqEditors ...RequestEditorFn) (*RecallVersionReply, error)
+}
+
+type LendTokenReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MadeToken
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r LendTokenReply) GetJSON200() *MadeToken {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r LendTokenReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r LendTokenReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r LendTokenReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r LendTokenReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r LendTokenReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r LendTokenReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r LendTokenReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r LendTokenReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r LendTokenReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LendTokenReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LendTokenReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LendTokenReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 type ListApprovalsReply struct {
@@ -20376,6 +20634,32 @@ func (r RecallVersionReply) ContentType() string {
 	return ""
 }
 
+// LendTokenWithBodyWithResponse A token by which an AI agent asks and proposes in one's place; or by which an agent passes some of that on
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agents/{agent}/tokens (the `LendToken` operationId).
+func (c *ClientWithResponses) LendTokenWithBodyWithResponse(ctx context.Context, agent string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LendTokenReply, error) {
+	rsp, err := c.LendTokenWithBody(ctx, agent, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLendTokenReply(rsp)
+}
+
+// LendTokenWithResponse A token by which an AI agent asks and proposes in one's place; or by which an agent passes some of that on
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agents/{agent}/tokens (the `LendToken` operationId).
+func (c *ClientWithResponses) LendTokenWithResponse(ctx context.Context, agent string, body LendTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*LendTokenReply, error) {
+	rsp, err := c.LendToken(ctx, agent, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLendTokenReply(rsp)
+}
+
 // ListApprovalsWithResponse What waits for approval, the most urgent first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -22129,6 +22413,88 @@ func (c *ClientWithResponses) RecallVersionWithResponse(ctx context.Context, wor
 		return nil, err
 	}
 	return ParseRecallVersionReply(rsp)
+}
+
+// ParseLendTokenReply parses an HTTP response from a LendTokenWithResponse call
+func ParseLendTokenReply(rsp *http.Response) (*LendTokenReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LendTokenReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MadeToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
 }
 
 // ParseListApprovalsReply parses an HTTP response from a ListApprovalsWithResponse call

@@ -117,6 +117,8 @@ func (p *Past) cause(ctx context.Context, f onus.Fault, e onus.AccessError, own 
 			batches[d.run.Batch] = true
 		}
 		return func(r onus.Run) bool { return batches[r.Batch] }, func(d decision) (whatIf, bool, error) { return whatIf{held: batches}, true, nil }, nil
+	case onus.AgentAction:
+		return p.asked(own)
 	case onus.WrongMatch, onus.LateException, onus.Approved, onus.Enforcement, onus.OutOfBand, onus.StandingRule, onus.OwnershipGap:
 	}
 	return nil, nil, nil

@@ -49,6 +49,12 @@ func (q *inquiry) ofPeople() ([]correction, error) {
 			seen[c.says] = true
 			all = append(all, c)
 		}
+		if c, found, err := q.ofAgent(d); err != nil {
+			return nil, err
+		} else if found && !seen[c.says] {
+			seen[c.says] = true
+			all = append(all, c)
+		}
 		approvals, err := store.Approvals.Find(q.ctx, then, "run", string(d.run.ID))
 		if err != nil {
 			return nil, err
@@ -168,8 +174,8 @@ func (p *Past) rests(ctx context.Context, d decision, id string) (bool, error) {
 	if err != nil || known {
 		return a.Run == d.run.ID, err
 	}
-	if onus.IsEmergency(id) {
-		return d.facts.Request != nil && d.facts.Request.ID == id, nil
+	if d.facts.Request != nil && d.facts.Request.ID == id {
+		return true, nil
 	}
 	x, _, err := store.Exceptions.Lookup(ctx, p.r, id)
 	if err != nil {

@@ -89,8 +89,17 @@ func (q *inquiry) whoPublished(v pinned) ([]onus.Answerable, error) {
 			continue // it never ran
 		}
 		name := fmt.Sprintf("version %d of %s", v.Version, v.Name)
+		did := "wrote "
 		for _, a := range of.Authors {
-			people = append(people, onus.Answerable{Duty: "wrote " + name, Mail: a.Name, ID: a.ID})
+			who, _, err := store.Identities.Lookup(q.ctx, q.p.r, string(a.ID))
+			if err != nil {
+				return nil, err
+			}
+			if who.Kind == onus.NonHuman { // no machine is accountable: those who stand behind it are
+				did = "stands behind the machine " + called(who) + ", which wrote "
+				continue
+			}
+			people = append(people, onus.Answerable{Duty: did + name, Mail: a.Name, ID: a.ID})
 		}
 		people = append(people, onus.Answerable{Duty: "approved " + name, Mail: of.Person})
 		break

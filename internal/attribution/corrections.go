@@ -24,6 +24,8 @@ type correction struct {
 	version pinned            // of wrong logic: the version that the fault is in
 	source  onus.SourceName   // of records and matches
 	people  []onus.Answerable // whose deed it was
+	duty    onus.DutyID       // of an agent's action: to answer for the agent
+	chain   []string          // of an agent's action: who delegated to whom
 	system  onus.SystemName   // of an account's match
 }
 

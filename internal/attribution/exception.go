@@ -54,7 +54,7 @@ func (q *inquiry) exception(x onus.Exception) error {
 			}
 		case onus.WrongRecord, onus.StaleRecord, onus.WrongMatch:
 			f.duty = onus.DutyID("source/" + string(q.who.Source))
-		case onus.WideGuard, onus.LateException, onus.Overridden, onus.Approved, onus.OutOfBand, onus.StandingRule:
+		case onus.WideGuard, onus.LateException, onus.Overridden, onus.Approved, onus.OutOfBand, onus.StandingRule, onus.AgentAction:
 		}
 		q.faults = append(q.faults, f)
 	}

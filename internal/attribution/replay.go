@@ -84,8 +84,11 @@ func (p *Past) Replay(ctx context.Context, id string, w WhatIf) (Replay, error) 
 			}
 		}
 	}
-	rep.Same, rep.Instead, rep.Changes = rep.Again == d.plan.Digest, instead, lines(plan)
-	rep.Differs = planning.Diff(d.plan, plan)
+	rep.Instead, rep.Changes, rep.Differs = instead, lines(plan), planning.Diff(d.plan, plan)
+	if len(rep.Differs) > 0 && rep.Again == d.plan.Digest {
+		rep.Again = "" // the plan is the same, and not all of it would have been carried out
+	}
+	rep.Same = rep.Again == d.plan.Digest
 	if w.Any() {
 		rep.WhatIf = &w
 		return rep, nil
@@ -147,12 +150,8 @@ func (p *Past) parse(ctx context.Context, d decision, w WhatIf) (whatIf, error) 
 // one decision of a person: an approval's changes, all of a batch, a read or a
 // run that somebody let go, or what a standing rule gave.
 func (p *Past) undecided(ctx context.Context, d decision, plan onus.Plan, id string) (onus.Plan, string, error) {
-	if onus.IsEmergency(id) {
-		if d.facts.Request == nil || d.facts.Request.ID != id {
-			return plan, "", onus.Errorf(onus.Invalid, "", "run %s gave nothing of emergency %s", d.run.ID, id)
-		}
-		plan.Changes = nil
-		return plan, "", nil
+	if onus.IsEmergency(id) { // of its own it does not come here: nobody had called it
+		return plan, "", onus.Errorf(onus.Invalid, "", "run %s gave nothing of emergency %s", d.run.ID, id)
 	}
 	a, known, err := store.Approvals.Lookup(ctx, p.r, id)
 	if err != nil {

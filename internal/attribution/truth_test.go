@@ -34,6 +34,7 @@ type company struct {
 	began time.Time
 	text  string
 	rows  map[string][]string // login → department, end
+	bots  map[string]string   // AI agent → mail of its sponsor
 	taken time.Time           // when the source dates itself; zero: now
 }
 
@@ -42,7 +43,7 @@ var columns = []string{"id", "login", "mail", "department", "end"}
 func newCompany(t *testing.T, text string) *company {
 	t.Helper()
 	w := newWorks(t, "group:staff", "group:finance", "group:sales", "role:pay", "role:guest")
-	c := &company{works: w, began: w.clock, rows: map[string][]string{}}
+	c := &company{works: w, began: w.clock, rows: map[string][]string{}, bots: map[string]string{}}
 	for who := range strings.FieldsSeq("priya lee dana sol mara ruth ingrid omar ciso gus abe bob author head") {
 		c.rows[who] = []string{"office", ""}
 	}
@@ -85,6 +86,10 @@ func (c *company) cycle() {
 	in := &intake.Intake{Store: c.store, Now: c.now}
 	_, err := in.Take(c.Context(), c.program, c.program.Sources["hr"], c)
 	c.must(err)
+	if len(c.bots) > 0 {
+		_, err = in.Take(c.Context(), c.program, c.program.Sources["bots"], register{c})
+		c.must(err)
+	}
 	_, err = in.Tick(c.Context(), c.program)
 	c.must(err)
 	versionstest.Publish(c, c.store, c.program)
@@ -176,6 +181,8 @@ func (c *company) tell(line string) {
 		})
 		c.must(err)
 		c.work()
+	case "agent", "asks", "writes":
+		c.agent(f)
 	case "yes", "no":
 		c.answer(f[0] == "yes", f[1])
 	default:

@@ -93,12 +93,17 @@ func (q *inquiry) blame(c correction, how onus.Confidence) error {
 		f.duty = onus.DutyID("workflow/" + string(c.version.Name))
 		f.Since = fmt.Sprintf("%s@%d", c.version.Name, c.version.Version)
 		f.Contributing = c.people
+	case c.class == onus.AgentAction:
+		f.duty, f.Chain, f.Contributing = c.duty, c.chain, c.people
 	default:
 		if len(c.people) > 0 {
 			f.Accountable, f.Contributing = c.people[0], c.people[1:]
 		}
 	}
 	q.faults = append(q.faults, f)
+	if c.class == onus.WrongLogic {
+		return q.writtenByAgents(f)
+	}
 	return nil
 }
 

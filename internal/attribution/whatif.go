@@ -27,6 +27,9 @@ type whatIf struct {
 func (p *Past) replayed(ctx context.Context, d decision, w whatIf) (onus.Plan, string, error) {
 	none := onus.Plan{Identity: d.plan.Identity, Occasion: d.plan.Occasion, Workflow: d.plan.Workflow, Version: d.plan.Version}
 	m, version, f := d.moment, d.plan.Version, d.facts
+	if f.Request != nil && w.without[f.Request.ID] {
+		return none, "nobody had asked for it", nil
+	}
 	if to, asked := w.workflow[d.plan.Workflow]; asked {
 		digest, err := p.programAt(ctx, d.plan.Workflow, to)
 		if err != nil {

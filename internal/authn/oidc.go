@@ -112,6 +112,7 @@ type claims struct {
 	ACR      string   `json:"acr"`
 	AMR      []string `json:"amr"`
 	AuthTime int64    `json:"auth_time"`
+	Act      *acting  `json:"act"` // of an agent that acts in somebody's place
 }
 
 // FinishOIDC ends a sign-in, with what the browser held and brought back from
@@ -138,7 +139,8 @@ func (d *Desk) FinishOIDC(ctx context.Context, p *Provider, pending, state, code
 	if err != nil {
 		return in, "", err
 	}
-	if subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(b.Nonce)) != 1 {
+	// An agent in somebody's place is not they: it never has a session of theirs.
+	if c.Act != nil || subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(b.Nonce)) != 1 {
 		return in, "", errNobody()
 	}
 	if c.Mail == "" { // many providers tell it only who asks

@@ -171,7 +171,7 @@ func (d *Desk) EndAll(ctx context.Context, who onus.IdentityID, actor onus.Actor
 				return err
 			}
 		}
-		tokens, err := store.Tokens.Find(ctx, tx, "owner", string(who))
+		tokens, err := tokensOf(ctx, tx, who)
 		if err != nil {
 			return err
 		}

@@ -24,8 +24,10 @@ type Grantee struct {
 	Name   string
 	Scopes []string
 	For    time.Duration
-	By     onus.Actor // who made it; empty: the owner
-	Word   string     // of an identity provider, in exchange for which it is given; the same once more gives nothing
+	By     onus.Actor   // who made it; empty: the owner
+	Behalf *onus.Behalf // of an AI agent: in whose place it acts
+	From   string       // the token that it came from, and ends with
+	Word   string       // of an identity provider, in exchange for which it is given; the same once more gives nothing
 }
 
 // MakeToken makes a token and gives its text, once.
@@ -56,13 +58,20 @@ func (d *Desk) MakeToken(ctx context.Context, g Grantee) (text string, t store.T
 		}
 		t = store.Token{
 			ID: "tok_" + rand.Text(), Secret: digest, Owner: g.Owner, Name: g.Name, Scopes: slices.Sorted(slices.Values(g.Scopes)), Word: word,
+			Behalf: g.Behalf, From: g.From,
 			Made: tx.Now(), Until: tx.Now().Add(g.For),
 		}
 		ev := by(ledger.TokenMade, g.Owner)
 		if g.By != "" {
 			ev.Actor = string(g.By)
 		}
-		ev.Notes = map[string]string{"scopes": strings.Join(t.Scopes, " "), "until": t.Until.UTC().Format(time.RFC3339)}
+		ev.Notes = map[string]string{"scopes": scopes(t.Scopes), "until": t.Until.UTC().Format(time.RFC3339)}
+		if t.Behalf != nil {
+			if err := d.stands(ctx, tx, t, tx.Now()); err != nil {
+				return err
+			}
+			ev.Notes["behalf"] = t.Behalf.String()
+		}
 		_, err := store.Tokens.Put(ctx, tx, ev, t)
 		return err
 	})
@@ -123,19 +132,35 @@ func (d *Desk) token(ctx context.Context, r store.Reader, text string, now time.
 		return t, onus.Identity{}, errNobody()
 	}
 	who, err := d.owns(ctx, r, t.Owner)
+	if err == nil {
+		err = d.stands(ctx, r, t, now)
+	}
 	if onus.KindOf(err) == onus.Denied {
 		err = errNobody()
 	}
 	return t, who, err
 }
 
+func scopes(all []string) string { return strings.Join(all, " ") }
+
 // Allows says whether a token may be used for something.
 func Allows(t store.Token, scope string) bool { return slices.Contains(t.Scopes, scope) }
 
-// Tokens lists somebody's tokens, without their secrets.
+// tokensOf finds somebody's tokens, and those by which agents act in their place.
+func tokensOf(ctx context.Context, r store.Reader, who onus.IdentityID) ([]store.Token, error) {
+	own, err := store.Tokens.Find(ctx, r, "owner", string(who))
+	if err != nil {
+		return nil, err
+	}
+	lent, err := store.Tokens.Find(ctx, r, "place", string(who))
+	return append(own, lent...), err
+}
+
+// Tokens lists somebody's tokens, and those by which agents act in their
+// place, without their secrets.
 func (d *Desk) Tokens(ctx context.Context, owner onus.IdentityID) (list []store.Token, err error) {
 	err = d.Store.View(ctx, func(r store.Reader) error {
-		list, err = store.Tokens.Find(ctx, r, "owner", string(owner))
+		list, err = tokensOf(ctx, r, owner)
 		return err
 	})
 	for i := range list {
@@ -144,15 +169,15 @@ func (d *Desk) Tokens(ctx context.Context, owner onus.IdentityID) (list []store.
 	return list, err
 }
 
-// RevokeToken ends a token by its ID. Whose it is must be said: an ID alone
-// ends nobody else's.
+// RevokeToken ends a token by its ID. Whose it is, or in whose place it acts,
+// must be said: an ID alone ends nobody else's.
 func (d *Desk) RevokeToken(ctx context.Context, owner onus.IdentityID, id string, actor onus.Actor) error {
 	return d.Store.Update(ctx, func(tx store.Tx) error {
 		t, known, err := store.Tokens.Lookup(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		if !known || t.Owner != owner {
+		if !known || t.Owner != owner && (t.Behalf == nil || t.Behalf.Sub != owner) {
 			return onus.Errorf(onus.NotFound, "", "there is no such token")
 		}
 		if !t.Ended.IsZero() {

@@ -42,22 +42,38 @@ func (d *Desk) Exchange(ctx context.Context, workloads []Workload, jwt string) (
 		if err != nil {
 			return "", t, err
 		}
-		token, _, err := d.idToken(ctx, at, w.Audience, jwt)
+		token, c, err := d.idToken(ctx, at, w.Audience, jwt)
 		if err != nil {
 			continue
 		}
-		if is, err := path.Match(w.Subject, token.Subject); err != nil || !is {
+		acts := token.Subject
+		if c.Act != nil { // then the subject is in whose place, and not who acts
+			acts = c.Act.Subject
+		}
+		if !w.is(acts) {
 			continue
 		}
-		return d.vouched(ctx, w, jwt)
+		var behalf *onus.Behalf
+		if c.Act != nil {
+			if behalf, err = d.behalfOf(ctx, workloads, issuer, c); err != nil {
+				return "", t, err
+			}
+		}
+		return d.vouched(ctx, w, jwt, behalf)
 	}
 	return "", t, errNobody()
 }
 
-func (d *Desk) vouched(ctx context.Context, w Workload, jwt string) (text string, t store.Token, err error) {
-	var machine onus.IdentityID
+// is says whether a program of that subject is the workload.
+func (w Workload) is(subject string) bool {
+	is, err := path.Match(w.Subject, subject)
+	return err == nil && is
+}
+
+// machine gives the active machine identity of a login.
+func (d *Desk) machine(ctx context.Context, login string) (machine onus.IdentityID, err error) {
 	err = d.Store.View(ctx, func(r store.Reader) error {
-		found, err := store.Identities.Find(ctx, r, "login", w.Login)
+		found, err := store.Identities.Find(ctx, r, "login", login)
 		for _, i := range found {
 			if i.Kind == onus.NonHuman && i.State == onus.Active {
 				machine = i.ID
@@ -65,11 +81,16 @@ func (d *Desk) vouched(ctx context.Context, w Workload, jwt string) (text string
 		}
 		return err
 	})
+	if err == nil && machine == "" {
+		err = errNobody()
+	}
+	return machine, err
+}
+
+func (d *Desk) vouched(ctx context.Context, w Workload, jwt string, behalf *onus.Behalf) (text string, t store.Token, err error) {
+	machine, err := d.machine(ctx, w.Login)
 	if err != nil {
 		return "", t, err
-	}
-	if machine == "" {
-		return "", t, errNobody()
 	}
 	lasts := w.For
 	if lasts == 0 {
@@ -79,7 +100,7 @@ func (d *Desk) vouched(ctx context.Context, w Workload, jwt string) (text string
 	// a second form that is as good.
 	said := jwt[:strings.LastIndexByte(jwt, '.')]
 	return d.MakeToken(ctx, Grantee{
-		Owner: machine, Name: "workload of " + w.Provider.Issuer, Scopes: w.Scopes, For: min(lasts, longestWorkload), Word: said,
+		Owner: machine, Name: "workload of " + w.Provider.Issuer, Scopes: w.Scopes, For: min(lasts, longestWorkload), Word: said, Behalf: behalf,
 	})
 }
 

@@ -128,3 +128,29 @@ func (w *world) nothingLeaked() {
 		w.Error(err)
 	}
 }
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// events are all leaves of the ledger.
+func (w *world) events() (all []ledger.Event) {
+	w.Helper()
+	w.must(w.Store.View(w.Context(), func(r store.Reader) error {
+		for e, err := range r.Events(w.Context(), store.EventQuery{}) {
+			if err != nil {
+				return err
+			}
+			ev, err := ledger.ParseLeaf(e.Leaf)
+			if err != nil {
+				return err
+			}
+			all = append(all, ev)
+		}
+		return nil
+	}))
+	return all
+}

@@ -34,10 +34,11 @@ const (
 type Somebody struct {
 	Name       string   // mail address; of a machine, its identity's ID
 	Machine    bool     // a machine identity with a token
-	Active     bool     // on the roster today; of a machine: it and its sponsor
+	Active     bool     // on the roster today; of a machine: it, its sponsor, and in whose place it acts
 	Roles      []Role   //
 	Administer []string // business units that they administer
 	Scopes     []string // of a machine: what its token is for
+	Place      string   // of an AI agent: mail address of the person in whose place it acts
 }
 
 // A Thing is what it would be done to. The names in it are mail addresses, or
@@ -167,7 +168,7 @@ func entities(principal types.EntityUID, who Somebody, action types.EntityUID, g
 		principal: {
 			UID: principal, Parents: types.NewEntityUIDSet(roles...),
 			Attributes: cedar.NewRecord(cedar.RecordMap{
-				"active": cedar.Boolean(who.Active), "administers": texts(who.Administer), "scopes": texts(who.Scopes),
+				"active": cedar.Boolean(who.Active), "administers": texts(who.Administer), "scopes": texts(who.Scopes), "places": names(principal, []string{who.Place}),
 			}),
 		},
 		action: {UID: action, Parents: types.NewEntityUIDSet(groups...)},

@@ -64,7 +64,20 @@ var relations = []struct {
 	{"machine without a scope", authority.Somebody{Name: "nhi_ci", Machine: true, Active: true}, authority.Thing{}},
 	{"machine that may propose", authority.Somebody{Name: "nhi_ci", Machine: true, Active: true, Scopes: []string{"propose"}}, authority.Thing{}},
 	{"machine whose sponsor has left", authority.Somebody{Name: "nhi_ci", Machine: true, Scopes: []string{"propose"}}, authority.Thing{}},
+	{"agent in the place of the subject", agent("request"), authority.Thing{Subjects: []string{ana}}},
+	{"agent in the place of the manager", agent("request"), authority.Thing{Managers: []string{ana}, Requesters: []string{ana}}},
+	{"agent in the place of another", agent("request"), authority.Thing{Subjects: []string{"lee@acme.example"}}},
+	{"agent in whose place everybody asks", agent("propose", "request"), all()},
+	{"agent whose token is for less", agent("propose"), authority.Thing{Subjects: []string{ana}}},
+	{"agent in the place of an auditor", authority.Somebody{Name: "nhi_bot", Machine: true, Active: true, Scopes: []string{"propose", "request"}, Place: ana, Roles: []authority.Role{authority.Auditor}}, authority.Thing{Subjects: []string{ana}}},
+	{"agent in the place of a head", authority.Somebody{Name: "nhi_bot", Machine: true, Active: true, Scopes: []string{"request"}, Place: ana, Roles: []authority.Role{authority.Head}}, all()},
+	{"agent whose person has left", authority.Somebody{Name: "nhi_bot", Machine: true, Scopes: []string{"request"}, Place: ana}, authority.Thing{Subjects: []string{ana}}},
 	{"machine named everywhere", authority.Somebody{Name: ana, Machine: true, Active: true, Scopes: []string{"propose"}}, all()},
+}
+
+// agent is an AI agent in ana's place, with a token for some things.
+func agent(scopes ...string) authority.Somebody {
+	return authority.Somebody{Name: "nhi_bot", Machine: true, Active: true, Scopes: scopes, Place: ana}
 }
 
 // all is a thing to which ana is everything but its subject.
@@ -155,7 +168,8 @@ func TestNobodyAloneGivesCriticalAccess(t *testing.T) {
 			Name: ana, Active: true, Machine: rapid.IntRange(0, 9).Draw(t, "machine") == 9,
 			Roles:      rapid.SliceOfNDistinct(rapid.SampledFrom([]authority.Role{authority.Head, authority.Administrator, authority.Auditor}), 0, 1, rapid.ID).Draw(t, "roles"),
 			Administer: rapid.SliceOfDistinct(rapid.SampledFrom([]string{"finance", "sales"}), rapid.ID).Draw(t, "units"),
-			Scopes:     rapid.SliceOfDistinct(rapid.SampledFrom([]string{"propose", "publish", "approve"}), rapid.ID).Draw(t, "scopes"),
+			Scopes:     rapid.SliceOfDistinct(rapid.SampledFrom([]string{"propose", "request", "publish", "approve"}), rapid.ID).Draw(t, "scopes"),
+			Place:      rapid.SampledFrom([]string{"", ana, "lee@acme.example"}).Draw(t, "place"),
 		}
 		thing := func(kind string) authority.Thing {
 			return authority.Thing{

@@ -27,7 +27,8 @@ type RequestOrder struct {
 	Until  time.Time
 	Reason string
 	By     onus.Actor
-	Person string // mail of the person; empty: nobody whom the organisation knows
+	Person string       // mail of the person; empty: nobody whom the organisation knows
+	Behalf *onus.Behalf // of an AI agent: Person is in whose place it asks; nil: they ask themself
 
 	Permit func(context.Context, store.Reader, onus.IdentityID) (Permit, error) // for each who shall hold it; nil: the policy says nothing
 }
@@ -54,6 +55,12 @@ func (e *Engine) Request(ctx context.Context, roster Roster, o RequestOrder, pre
 		if err != nil {
 			return err
 		}
+		sponsor := ""
+		if o.Behalf != nil {
+			if sponsor, err = e.agentAsks(ctx, tx, roster, asks, *o.Behalf); err != nil {
+				return err
+			}
+		}
 		subjects, err := e.requestedFor(ctx, tx, asks, o)
 		if err != nil {
 			return err
@@ -62,7 +69,7 @@ func (e *Engine) Request(ctx context.Context, roster Roster, o RequestOrder, pre
 			return err
 		}
 		for _, who := range subjects {
-			one, err := e.requestOne(ctx, tx, roster, asks, who, o)
+			one, err := e.requestOne(ctx, tx, roster, asks, who, o, sponsor)
 			if err != nil {
 				return err
 			}
@@ -233,7 +240,7 @@ func (e *Engine) pending(ctx context.Context, r store.Reader, id onus.IdentityID
 
 // requestOne records one request and its occasion, and works out what would
 // come of it.
-func (e *Engine) requestOne(ctx context.Context, tx store.Tx, roster Roster, asks, who onus.Identity, o RequestOrder) (Requested, error) {
+func (e *Engine) requestOne(ctx context.Context, tx store.Tx, roster Roster, asks, who onus.Identity, o RequestOrder, sponsor string) (Requested, error) {
 	wants, err := json.Marshal(o.Wants)
 	if err != nil {
 		return Requested{}, fmt.Errorf("keep what is asked for: %w", err)
@@ -241,11 +248,18 @@ func (e *Engine) requestOne(ctx context.Context, tx store.Tx, roster Roster, ask
 	id := onus.ID("req", string(who.ID), string(asks.ID), string(wants), store.Stamp(o.Until), store.Stamp(tx.Now()))
 	req := onus.Request{
 		ID: id, State: onus.RequestStands, For: who.ID, Wants: o.Wants, Reason: o.Reason, Until: o.Until,
-		By: o.By, Person: asks.Mail, Who: asks.ID, At: tx.Now(), Occasion: requesting + id,
+		By: o.By, Person: asks.Mail, Who: asks.ID, At: tx.Now(), Occasion: requesting + id, Behalf: o.Behalf, Sponsor: sponsor,
+	}
+	owner := string(asks.ID)
+	if sponsor != "" {
+		owner = e.people.id(ctx, tx, sponsor)
 	}
 	made := ledger.Event{
-		Type: ledger.RequestMade, Actor: string(o.By), Owner: string(asks.ID),
+		Type: ledger.RequestMade, Actor: string(o.By), Owner: owner,
 		Notes: map[string]string{"for": string(who.ID), "until": o.Until.UTC().Format(time.RFC3339)},
+	}
+	if o.Behalf != nil {
+		made.Notes["behalf"] = o.Behalf.String()
 	}
 	if o.Permit != nil {
 		p, err := o.Permit(ctx, tx, who.ID)
@@ -265,7 +279,7 @@ func (e *Engine) requestOne(ctx context.Context, tx store.Tx, roster Roster, ask
 		ID: req.Occasion, Kind: onus.Requested, State: onus.Waiting, Identity: who.ID, Source: who.Source, Key: who.Key,
 		At: tx.Now(), After: who.Attributes, Request: req.ID,
 	}
-	if _, err := store.Occasions.Put(ctx, tx, ledger.Event{Type: ledger.OccasionArose, Actor: string(o.By), Owner: string(asks.ID), Cause: ev.ID}, occasion); err != nil {
+	if _, err := store.Occasions.Put(ctx, tx, ledger.Event{Type: ledger.OccasionArose, Actor: string(o.By), Owner: owner, Cause: ev.ID}, occasion); err != nil {
 		return Requested{}, err
 	}
 	return e.foresee(ctx, tx, roster, req, occasion)

@@ -313,3 +313,73 @@ func TestALeaverIsGivenNothingThatTheyAskedFor(t *testing.T) {
 	w.patiently(time.Minute)
 	w.holds("ana")
 }
+
+// An AI agent asks in a person's place, while both are there and somebody
+// answers for it; and neither that person nor its sponsor says yes to it.
+func TestAnAgentAsksWhileThePersonAndItsSponsorAreThere(t *testing.T) {
+	w := desk(t)
+	bot := func(id onus.IdentityID, kind, sponsor string) {
+		w.identity(string(id), func(who *onus.Identity) {
+			*who = onus.Identity{
+				ID: id, Kind: onus.NonHuman, State: onus.Active, Source: "nhi", Key: string(id), Login: string(id), Sponsor: sponsor,
+				Attributes: onus.Attributes{"kind": kind},
+			}
+		})
+	}
+	bot("idn_bot", "ai_agent", sol)
+	bot("idn_old", "ai_agent", mara)
+	bot("idn_svc", "service_account", sol)
+	bot("idn_orphan", "ai_agent", "")
+	asks := func(person string, b onus.Behalf) (engine.Requested, error) {
+		o := engine.RequestOrder{By: "machine:idn_bot", Person: person, Reason: "for the test", Until: w.now().Add(24 * time.Hour), Wants: []onus.Wanted{{System: "dir", Entitlement: "role:write"}}, Behalf: &b}
+		all, err := w.eng.Request(t.Context(), w.roster, o, true)
+		if err != nil {
+			return engine.Requested{}, err
+		}
+		return all[0], nil
+	}
+	in := func(person onus.IdentityID, agents ...onus.IdentityID) onus.Behalf {
+		b := onus.Behalf{Sub: person}
+		for _, a := range agents {
+			b = b.To(a)
+		}
+		return b
+	}
+	made, err := asks(ana, in("idn_ana", "idn_bot"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Sol owns the system, and answers for the agent: nobody is left to say yes.
+	if made.Request.Sponsor != sol || made.Refusal == nil || !strings.Contains(made.Refusal.Message, "asked for it") {
+		t.Errorf("%+v", made)
+	}
+	made, err = asks(ana, in("idn_ana", "idn_old"))
+	if err != nil || made.Refusal != nil || len(made.Stages) != 1 || !slices.Contains(made.Stages[0].Eligible(), sol) {
+		t.Errorf("of an agent that Mara sponsors: %+v, %v", made, err)
+	}
+	if _, err := asks(ana, in("idn_ana", "idn_old", "idn_bot")); err != nil {
+		t.Errorf("through another: %v", err)
+	}
+	for name, c := range map[string]struct {
+		person string
+		b      onus.Behalf
+	}{
+		"in another's place":        {ana, in("idn_bo", "idn_bot")},
+		"that is a service account": {ana, in("idn_ana", "idn_svc")},
+		"that nobody sponsors":      {ana, in("idn_ana", "idn_orphan")},
+		"from one nobody sponsors":  {ana, in("idn_ana", "idn_orphan", "idn_bot")},
+		"that is not there":         {ana, in("idn_ana", "idn_none")},
+		"that is a person":          {ana, in("idn_ana", "idn_bo")},
+		"that nobody is":            {ana, in("idn_ana")},
+		"in the place of an agent":  {ana, in("idn_bot", "idn_old")},
+		"in the place of nobody":    {ana, in("idn_none", "idn_bot")},
+	} {
+		if _, err := asks(c.person, c.b); onus.KindOf(err) != onus.Denied {
+			t.Errorf("an agent %s: %v", name, err)
+		}
+	}
+	w.identity("idn_ana", func(who *onus.Identity) { who.State = onus.Left })
+	if _, err := asks(ana, in("idn_ana", "idn_bot")); onus.KindOf(err) != onus.Denied {
+		t.Errorf("in the place of who has left: %v", err)
+	}
+}

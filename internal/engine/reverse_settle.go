@@ -103,7 +103,10 @@ func withAuthors(ctx context.Context, r store.Reader, occasion string, authors [
 		return append(authors, rev.Person), err
 	case o.Request != "":
 		req, err := store.Requests.Get(ctx, r, o.Request)
-		return append(authors, req.Person), err
+		if authors = append(authors, req.Person); req.Sponsor != "" {
+			authors = append(authors, req.Sponsor)
+		}
+		return authors, err
 	case len(o.Findings) > 0:
 		findings, err := findingsOf(ctx, r, o)
 		for _, x := range findings {

@@ -14,13 +14,14 @@ import (
 
 // KeptToken is a token as it is kept: its text is nowhere.
 type KeptToken struct {
-	ID     string    `json:"id"`
-	Name   string    `json:"name"`
-	Scopes []string  `json:"scopes"`
-	Made   time.Time `json:"made"`
-	Until  time.Time `json:"until"`
-	Used   time.Time `json:"used,omitzero" doc:"last, to the hour"`
-	Ended  time.Time `json:"ended,omitzero"`
+	ID     string       `json:"id"`
+	Name   string       `json:"name"`
+	Scopes []string     `json:"scopes"`
+	Behalf *onus.Behalf `json:"behalf,omitempty" doc:"of an AI agent: in whose place it acts, and by which chain"`
+	Made   time.Time    `json:"made"`
+	Until  time.Time    `json:"until"`
+	Used   time.Time    `json:"used,omitzero" doc:"last, to the hour"`
+	Ended  time.Time    `json:"ended,omitzero"`
 }
 
 // MadeToken is a token as it is made: its text is shown once.
@@ -36,7 +37,7 @@ type MadeInvitation struct {
 }
 
 func kept(t server.Token) KeptToken {
-	return KeptToken{ID: t.ID, Name: t.Name, Scopes: t.Scopes, Made: t.Made, Until: t.Until, Used: t.Used, Ended: t.Ended}
+	return KeptToken{ID: t.ID, Name: t.Name, Scopes: t.Scopes, Behalf: t.Behalf, Made: t.Made, Until: t.Until, Used: t.Used, Ended: t.Ended}
 }
 
 // account are the operations by which people look after how they sign in.
@@ -97,6 +98,33 @@ func (a *api) tokens() {
 				Owner: onus.IdentityID(who.ID), Name: in.Body.Name, Scopes: slices.Compact(slices.Sorted(slices.Values(in.Body.Scopes))),
 				For: time.Duration(in.Body.Days) * 24 * time.Hour, By: who.actor(),
 			})
+			return &struct{ Body MadeToken }{MadeToken{text, kept(t)}}, err
+		})
+	handle(a, shownOnce(operation(http.MethodPost, "/agents/{agent}/tokens", "lend-token", "A token by which an AI agent asks and proposes in one's place; or by which an agent passes some of that on")),
+		func(ctx context.Context, who Caller, in *struct {
+			Agent string `path:"agent" doc:"its login or ID"`
+			Body  struct {
+				Name   string   `json:"name" minLength:"1" maxLength:"100" doc:"what it is for"`
+				Scopes []string `json:"scopes" minItems:"1" maxItems:"2" enum:"request,propose"`
+				Hours  int      `json:"hours" minimum:"1" maximum:"720"`
+			}
+		},
+		) (*struct{ Body MadeToken }, error) {
+			l := server.Lending{
+				Name: in.Body.Name, Scopes: slices.Compact(slices.Sorted(slices.Values(in.Body.Scopes))),
+				For: time.Duration(in.Body.Hours) * time.Hour, By: who.actor(), Person: onus.IdentityID(who.ID),
+			}
+			switch {
+			case who.behalf != nil:
+				l.Passed = who.token
+			case who.Machine || len(who.Scopes) > 0:
+				return nil, onus.Errorf(onus.Denied, "make it at the console, or with a session", "a token makes no other token")
+			}
+			var err error
+			if l.Agent, err = a.Server.IdentityOf(ctx, in.Agent); err != nil {
+				return nil, err
+			}
+			text, t, err := a.Desk.Lend(ctx, l)
 			return &struct{ Body MadeToken }{MadeToken{text, kept(t)}}, err
 		})
 	handle(a, operation(http.MethodDelete, "/tokens/{id}", "revoke-token", "Revoke a token"),

@@ -31,6 +31,9 @@ type Caller struct {
 	ID      string   `json:"id"`                // of the identity
 	Machine bool     `json:"machine,omitempty"` //
 	Scopes  []string `json:"scopes,omitempty"`  // of a token; empty: all that the person may
+
+	behalf *onus.Behalf // of an AI agent: in whose place it acts
+	token  string       // the ID of the token that it came with
 }
 
 // Callers knows whom a request is from.

@@ -34,9 +34,14 @@ func (c Caller) acts(flow.Organisation) (onus.Actor, string) { return c.actor(),
 // asker is the caller as the policy asks about them.
 func (c Caller) asker() server.Asker {
 	if c.Machine {
-		return server.Asker{Machine: server.Machine{Identity: onus.IdentityID(c.ID), Scopes: c.Scopes}}
+		return server.Asker{Machine: c.machine()}
 	}
 	return server.Asker{Mail: c.Name}
+}
+
+// machine is the caller as a machine identity, which they must be.
+func (c Caller) machine() server.Machine {
+	return server.Machine{Identity: onus.IdentityID(c.ID), Scopes: c.Scopes, Behalf: c.behalf}
 }
 
 // seen gives the whole ID of what a beginning names, of what the caller may
@@ -52,7 +57,7 @@ func (a *api) may(ctx context.Context, who Caller, act authority.Action, on serv
 	var ruling authority.Ruling
 	var err error
 	if who.Machine {
-		ruling, err = a.Server.MachineMay(ctx, server.Machine{Identity: onus.IdentityID(who.ID), Scopes: who.Scopes}, act, on)
+		ruling, err = a.Server.MachineMay(ctx, who.machine(), act, on)
 	} else {
 		ruling, err = a.Server.May(ctx, who.Name, act, on)
 	}

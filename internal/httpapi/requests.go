@@ -76,12 +76,14 @@ func (a *api) requests() {
 
 	handle(a, operation(http.MethodPost, "/requests", "request", "Ask for access, or see what would come of it"),
 		func(ctx context.Context, who Caller, in *requestOrder) (*struct{ Body List[server.Foreseen] }, error) {
-			if err := personal(who); err != nil {
-				return nil, err
-			}
-			made, err := a.Server.Request(ctx, server.RequestOrder{
+			o := server.RequestOrder{
 				Wants: in.Body.Wants, For: in.Body.For, Until: in.Body.Until, Reason: in.Body.Reason, Preview: in.Body.Preview, By: who.actor(), Person: who.person(),
-			})
+			}
+			if who.Machine {
+				m := who.machine()
+				o.Agent = &m
+			}
+			made, err := a.Server.Request(ctx, o)
 			return &struct{ Body List[server.Foreseen] }{List[server.Foreseen]{Items: made}}, err
 		})
 

@@ -19,7 +19,11 @@ const (
 // asking is a world in which group:it can be asked for.
 func asking(t *testing.T) *world {
 	t.Helper()
-	return newWorldWith(t, map[string]string{
+	return newWorldWith(t, askable())
+}
+
+func askable() map[string]string {
+	return map[string]string{
 		"workflows/requests.yaml": `kind: Workflow
 name: requests
 owners: {workflow: priya@starter.example, deputy: viktor@starter.example}
@@ -44,7 +48,7 @@ entitlements:
   - {name: 'group:payments', sensitivity: critical, owner: george@starter.example}
   - {name: 'group:machines', sensitivity: low}
 `,
-	})
+	}
 }
 
 func wish(preview bool, of ...string) map[string]any {
@@ -117,4 +121,44 @@ func TestABeginningNamesNothingThatIsHidden_Enumeration_ASVS_8(t *testing.T) {
 		}
 	}
 	w.want(w.ask(tomas, "GET", api+"/can?action=approve&kind=approval&id=apr_", nil), http.StatusNotFound)
+}
+
+// An AI agent asks in a person's place, and no more: who answers for it is not
+// asked to say yes, and it says yes to nothing.
+func TestAnAgentAsksInAPersonsPlaceAndNeverDecides(t *testing.T) {
+	w := signedInWith(t, askable())
+	session := w.enter(omar)
+	path := api + "/agents/bot-helpdesk/tokens"
+	lend := map[string]any{"name": "try", "scopes": []string{"request"}, "hours": 1}
+	var made struct {
+		Token string
+		Kept  struct{ ID string }
+	}
+	got := w.want(w.ask("", "POST", path, lend, "Cookie", session), http.StatusOK, `"act":{"sub":"idn_`)
+	if err := json.Unmarshal(got.body, &made); err != nil {
+		t.Fatal(err)
+	}
+	agent := []string{"Authorization", "Bearer " + made.Token}
+	w.want(w.ask("", "POST", path, map[string]any{"name": "try", "scopes": []string{"approve"}, "hours": 1}, "Cookie", session), http.StatusUnprocessableEntity)
+	w.want(w.ask("", "POST", api+"/agents/svc-backup/tokens", lend, "Cookie", session), http.StatusUnprocessableEntity, "is no AI agent")
+	w.want(w.ask("", "POST", path, lend, agent...), http.StatusUnprocessableEntity, "in the chain already")
+	w.want(w.ask("", "POST", api+"/tokens", map[string]any{"name": "x", "scopes": []string{"act"}, "days": 1}, agent...), http.StatusForbidden)
+
+	order := wish(false)
+	order["for"] = []string{omar}
+	w.want(w.ask("", "POST", api+"/requests", order, agent...), http.StatusOK, `"person":"`+omar+`"`, `"sponsor":"`+viktor+`"`)
+	order["for"] = []string{tomas}
+	w.want(w.ask("", "POST", api+"/requests", order, agent...), http.StatusForbidden)
+	if _, err := w.server.UntilIdle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	asked, err := w.server.Books().Approvals(t.Context(), true)
+	if err != nil || len(asked) == 0 {
+		t.Fatalf("nobody is asked: %v", err)
+	}
+	for _, about := range asked {
+		w.want(w.ask("", "POST", api+"/approvals/"+about.ID+"/answers", map[string]any{"yes": true, "reason": "it helps"}, agent...), http.StatusNotFound)
+	}
+	w.want(w.ask("", "DELETE", api+"/tokens/"+made.Kept.ID, nil, "Cookie", session), http.StatusNoContent)
+	w.want(w.ask("", "POST", api+"/requests", order, agent...), http.StatusUnauthorized)
 }

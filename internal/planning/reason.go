@@ -33,6 +33,9 @@ func (pl *planner) because(s *flow.Step) string {
 		if rule := pl.standing(); rule != "" {
 			return fmt.Sprintf("%s called an emergency, and standing rule %s gives it, as %s approved beforehand: %s", pl.f.Request.Person, rule, pl.f.Request.Answers, pl.f.Request.Reason)
 		}
+		if pl.f.Request.Behalf != nil {
+			return "an AI agent asked for it in the place of " + pl.f.Request.Person + ": " + pl.f.Request.Reason
+		}
 		return pl.f.Request.Person + " asked for it: " + pl.f.Request.Reason
 	case onus.Drifted:
 		return "it repairs what was changed outside Onus"

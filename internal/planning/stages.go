@@ -139,9 +139,11 @@ func (pl *planner) resolve(s onus.ApprovalNeed, t onus.Target) (n onus.ApprovalN
 	return n, missing
 }
 
-// asker says whether somebody asked for what is planned, or chose it.
+// asker says whether somebody asked for what is planned, had it asked by an
+// agent, answers for that agent, or chose it.
 func (pl *planner) asker(mail string) bool {
-	return pl.f.Request != nil && strings.EqualFold(mail, pl.f.Request.Person) || has(pl.chose, mail)
+	req := pl.f.Request
+	return req != nil && (strings.EqualFold(mail, req.Person) || strings.EqualFold(mail, req.Sponsor)) || has(pl.chose, mail)
 }
 
 func has(list []string, mail string) bool {

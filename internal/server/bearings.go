@@ -55,6 +55,19 @@ func (b *bearings) machine(ctx context.Context, m Machine) (authority.Somebody, 
 	}
 	sponsor, err := b.s.Engine.MailOf(ctx, b.r, it.Sponsor)
 	who.Active = sponsor != "" // given only of somebody active
+	if err != nil || m.Behalf == nil {
+		return who, err
+	}
+	person, known, err := store.Identities.Lookup(ctx, b.r, string(m.Behalf.Sub))
+	if err != nil || !known {
+		who.Active = false
+		return who, err
+	}
+	// What the person is kept from, whoever acts for them is kept from: no role
+	// lets a machine do anything.
+	in, err := (&bearings{s: b.s, r: b.r}).person(ctx, person.Mail)
+	who.Place, who.Roles = person.Mail, in.Roles
+	who.Active = who.Active && it.IsAgent() && person.Kind == onus.Person && person.State == onus.Active
 	return who, err
 }
 

@@ -23,6 +23,7 @@ func (r Ref) String() string { return strings.TrimSpace(r.Kind + " " + r.ID) }
 type Machine struct {
 	Identity onus.IdentityID
 	Scopes   []string
+	Behalf   *onus.Behalf // of an AI agent: in whose place it acts
 }
 
 // May says whether a person, by mail address, may do something, as things

@@ -30,7 +30,7 @@ func (s *Server) ProposeFiles(ctx context.Context, who Asker, by onus.Actor, fil
 	}
 	act := func(ctx context.Context, r store.Reader, _ flow.Organisation) (versions.Actor, error) {
 		if m := who.Machine; m.Identity != "" {
-			return versions.Machine(ctx, r, by, m.Identity, m.Scopes)
+			return machineActor(ctx, r, by, m)
 		}
 		return versions.Person(ctx, r, by, who.Mail)
 	}

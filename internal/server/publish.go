@@ -40,8 +40,16 @@ func (s *Server) holder(ctx context.Context, token string) (acting, error) {
 		return nil, onus.Errorf(onus.Denied, "a person proposes with --sign KEYFILE", "the token is not a machine identity's")
 	}
 	return func(ctx context.Context, r store.Reader, _ flow.Organisation) (versions.Actor, error) {
-		return versions.Machine(ctx, r, onus.Actor("machine:"+string(who.ID)), who.ID, t.Scopes)
+		return machineActor(ctx, r, onus.Actor("machine:"+string(who.ID)), Machine{who.ID, t.Scopes, t.Behalf})
 	}, nil
+}
+
+func machineActor(ctx context.Context, r store.Reader, by onus.Actor, m Machine) (versions.Actor, error) {
+	a, err := versions.Machine(ctx, r, by, m.Identity, m.Scopes)
+	if err != nil {
+		return a, err
+	}
+	return a.InPlaceOf(ctx, r, m.Behalf)
 }
 
 // A VersionView is a version with all that there is to know before saying yes

@@ -174,6 +174,7 @@ type RequestOrder struct {
 	Reason  string
 	By      onus.Actor
 	Person  string
+	Agent   *Machine // an AI agent that asks in a person's place; nil: Person asks
 	Preview bool
 }
 
@@ -184,7 +185,15 @@ func (s *Server) Request(ctx context.Context, o RequestOrder) ([]Foreseen, error
 	if err != nil {
 		return nil, err
 	}
+	if o.Agent != nil {
+		if o.Person, err = s.inPlaceOf(ctx, *o.Agent); err != nil {
+			return nil, err
+		}
+	}
 	order := engine.RequestOrder{Wants: o.Wants, Until: o.Until, Reason: o.Reason, By: o.By, Person: o.Person}
+	if o.Agent != nil {
+		order.Behalf = o.Agent.Behalf
+	}
 	for _, who := range o.For {
 		if who == "team" {
 			order.Team = true
@@ -198,7 +207,7 @@ func (s *Server) Request(ctx context.Context, o RequestOrder) ([]Foreseen, error
 	}
 	order.Permit = func(ctx context.Context, r store.Reader, who onus.IdentityID) (engine.Permit, error) {
 		b := &bearings{s: s, r: r}
-		by, err := b.person(ctx, o.Person)
+		by, err := b.asks(ctx, o)
 		if err != nil {
 			return engine.Permit{}, err
 		}
@@ -217,6 +226,27 @@ func (s *Server) Request(ctx context.Context, o RequestOrder) ([]Foreseen, error
 		return nil
 	})
 	return all, err
+}
+
+// asks is who asks for something: a person, or an agent in their place.
+func (b *bearings) asks(ctx context.Context, o RequestOrder) (authority.Somebody, error) {
+	if o.Agent != nil {
+		return b.machine(ctx, *o.Agent)
+	}
+	return b.person(ctx, o.Person)
+}
+
+// inPlaceOf gives the mail address of the person in whose place an agent asks.
+func (s *Server) inPlaceOf(ctx context.Context, m Machine) (mail string, err error) {
+	if m.Behalf == nil {
+		return "", onus.Errorf(onus.Denied, "a person delegates it to an AI agent, with a token of its own", "a machine asks for nothing of its own")
+	}
+	err = s.store.View(ctx, func(r store.Reader) error {
+		who, err := store.Identities.Get(ctx, r, string(m.Behalf.Sub))
+		mail = who.Mail
+		return err
+	})
+	return mail, err
 }
 
 // askedFor finds for whom a person asks. Whom they may not ask for, and who is

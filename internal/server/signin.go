@@ -38,13 +38,18 @@ type Token = store.Token
 // Grantee is who a token is for, and what.
 type Grantee = authn.Grantee
 
+// Lending is what somebody lets an AI agent do in their place.
+type Lending = authn.Lending
+
 // SignedIn is who a request is from, as they stand now.
 type SignedIn struct {
 	Identity onus.IdentityID
 	Name     string // mail address; of a machine, its identity's ID
 	Machine  bool
-	Scopes   []string // of a token; a session has none and needs none
-	Strong   bool     // verified lately enough for what is critical
+	Scopes   []string     // of a token; a session has none and needs none
+	Behalf   *onus.Behalf // of an AI agent's token: in whose place it acts
+	Token    string       // the ID of the token; empty: it is a session
+	Strong   bool         // verified lately enough for what is critical
 }
 
 // SignedInBy says who a session or a token is of. Give one of them; neither, or
@@ -56,7 +61,7 @@ func SignedInBy(ctx context.Context, d *authn.Desk, session, token string) (Sign
 			return SignedIn{}, err
 		}
 		in := signedIn(who)
-		in.Scopes = t.Scopes
+		in.Scopes, in.Behalf, in.Token = t.Scopes, t.Behalf, t.ID
 		return in, nil
 	}
 	s, who, err := d.Session(ctx, session)

@@ -46,19 +46,24 @@ type Token struct {
 	Owner  onus.IdentityID `json:"owner"`
 	Name   string          `json:"name"`
 	Scopes []string        `json:"scopes"`
-	Word   string          `json:"word,omitempty"` // digest of the identity provider's word that it was given for: each gives one
+	Behalf *onus.Behalf    `json:"behalf,omitempty"` // of an AI agent's: in whose place it acts, by which chain
+	From   string          `json:"from,omitempty"`   // the token of an agent that passed it on: it ends with that
+	Word   string          `json:"word,omitempty"`   // digest of the identity provider's word that it was given for: each gives one
 	Made   time.Time       `json:"made"`
 	Until  time.Time       `json:"until"`
 	Used   time.Time       `json:"used,omitzero"` // last, to the hour
 	Ended  time.Time       `json:"ended,omitzero"`
 }
 
-// Tokens are found by the digest of their text while they count, and by whose
-// they are.
+// Tokens are found by the digest of their text while they count, by whose they
+// are, and by in whose place they act.
 var Tokens = Kind[Token]{
 	Name: "token", ID: func(v Token) string { return v.ID },
 	Keys: func(v Token) []Key {
 		keys := []Key{{"owner", string(v.Owner)}}
+		if v.Behalf != nil {
+			keys = append(keys, Key{"place", string(v.Behalf.Sub)})
+		}
 		if v.Word != "" {
 			keys = append(keys, Key{"word", v.Word})
 		}

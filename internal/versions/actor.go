@@ -17,6 +17,8 @@ type Actor struct {
 	Name    string       // of a machine
 	Scopes  []string     // of a machine: what its token is for
 	Sponsor *onus.Author // of a machine: the person who answers for it
+	Behalf  *onus.Behalf // of an AI agent: in whose place it acts
+	Place   *onus.Author // of an AI agent: the person in whose place
 }
 
 // Person gives the one active person that a mail address is of.
@@ -53,6 +55,21 @@ func Machine(ctx context.Context, r store.Reader, by onus.Actor, id onus.Identit
 		return a, onus.Errorf(onus.Denied, "name a sponsor for it in its source", "nobody active answers for the machine %s", a.Name)
 	}
 	a.Sponsor = &onus.Author{ID: sponsor.ID, Name: sponsor.Mail}
+	return a, nil
+}
+
+// InPlaceOf is a machine that acts by what a person delegated to it. They
+// count as an author of what it brings, too: nobody lets an agent write what
+// they then say yes to.
+func (a Actor) InPlaceOf(ctx context.Context, r store.Reader, b *onus.Behalf) (Actor, error) {
+	if b == nil {
+		return a, nil
+	}
+	who, err := store.Identities.Get(ctx, r, string(b.Sub))
+	if err != nil {
+		return a, err
+	}
+	a.Behalf, a.Place = b, &onus.Author{ID: who.ID, Name: who.Mail}
 	return a, nil
 }
 
@@ -104,6 +121,9 @@ func (a Actor) authors() []onus.Author {
 	all := []onus.Author{{ID: a.ID, Name: a.Name}}
 	if a.Sponsor != nil {
 		all = append(all, *a.Sponsor)
+	}
+	if a.Place != nil && (a.Sponsor == nil || a.Place.ID != a.Sponsor.ID) {
+		all = append(all, *a.Place)
 	}
 	return all
 }

@@ -41,7 +41,7 @@ func Propose(ctx context.Context, tx store.Tx, by Actor, p Proposal) (onus.Versi
 		return onus.Version{}, err
 	}
 	v := onus.Version{
-		State: onus.VersionProposed, Program: p.Program.Digest, Base: live.ID, Again: p.Again, Authors: by.authors(), Reason: p.Reason,
+		State: onus.VersionProposed, Program: p.Program.Digest, Base: live.ID, Again: p.Again, Authors: by.authors(), Behalf: by.Behalf, Reason: p.Reason,
 		Effect: p.Words, Alters: p.Alters, Shown: p.Shown, Proposed: tx.Now(),
 	}
 	for _, s := range same {
@@ -70,6 +70,9 @@ func proposed(v onus.Version, by Actor, cause, policy string) ledger.Event {
 		if value != "" {
 			notes[name] = value
 		}
+	}
+	if v.Behalf != nil {
+		notes["behalf"] = v.Behalf.String()
 	}
 	return ledger.Event{
 		Type: ledger.VersionProposed, Actor: string(by.By), Owner: string(v.Authors[0].ID), Cause: cause, Inputs: []string{string(v.Program)}, Notes: notes,

@@ -14,7 +14,12 @@ import (
 // Publish makes a program the one that is live, unless it is already.
 func Publish(tb testing.TB, st store.Store, p *flow.Program) {
 	tb.Helper()
-	by := versions.Actor{By: "person:idn_author", ID: "idn_author", Mail: "author@acme.example"}
+	PublishBy(tb, st, p, versions.Actor{By: "person:idn_author", ID: "idn_author", Mail: "author@acme.example"})
+}
+
+// PublishBy is Publish for what somebody in particular wrote.
+func PublishBy(tb testing.TB, st store.Store, p *flow.Program, by versions.Actor) {
+	tb.Helper()
 	err := st.Update(tb.Context(), func(tx store.Tx) error {
 		live, known, err := store.LiveVersion(tb.Context(), tx)
 		if err != nil || known && live.Program == p.Digest {
