@@ -38,6 +38,11 @@ const (
 	Unwitnessed Category = "unwitnessed"  // the ledger has too few cosignatures: effects wait
 )
 
+// DrillBroken is the category of a workflow whose undo is not proven: a drill
+// of it failed or is overdue. It goes to the workflow's control owner for
+// revocation, whatever its routes say.
+const DrillBroken Category = "drill"
+
 // Categories lists every category that a workflow may route.
 var Categories = []Category{
 	StaleSource, BadRead, VolumeGuard, InvalidAttribute, DuplicateKey, WeakMatch, AmbiguousMatch,

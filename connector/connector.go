@@ -55,6 +55,19 @@ type SessionEnder interface {
 	EndSessions(ctx context.Context, ref onus.AccountRef) (int, error)
 }
 
+// A Recorder shows everything that its system keeps of an account, beyond what
+// the connector manages, so that what an undo left can be held against what
+// was there before it.
+type Recorder interface {
+	// Record gives every attribute that the system has of an account, by the
+	// system's own name for it, each in one canonical text. What the system
+	// itself stamps is not among it: see Stamps.
+	Record(ctx context.Context, ref onus.AccountRef) (onus.Attributes, error)
+	// Stamps names what the system writes of itself with every change, such as
+	// the time of it.
+	Stamps() []string
+}
+
 // A Closer holds connections that can be let go.
 type Closer interface{ Close() error }
 

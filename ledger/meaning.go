@@ -364,6 +364,32 @@ var Types = map[Type]Meaning{
 		Object: "exemption", Fields: "cause, rule", Notes: permitted(map[string]string{"for": "the ID of who holds it", "until": "when it ends"}),
 	},
 
+	DrillBegan: {
+		When: "a drill of a workflow's undo begins on a canary, because it is due or a person ordered it", Actor: "engine, or the person who ordered it", Owner: "the control owner for revocation",
+		Object: "drill", Fields: "workflow",
+		Notes: permitted(map[string]string{}),
+	},
+	DrillMoved: {
+		When: "a drill goes on: a stage of the canary's record begins or is to be undone, or it is lost and takes away what it gave", Actor: "engine", Owner: "the control owner for revocation",
+		Object: "drill", Fields: "cause, workflow",
+		Notes: map[string]string{"stage": "what happens to the record, or is undone", "state": "the state of the drill, where it is lost"},
+	},
+	DrillEnded: {
+		When: "a drill is over: everything was undone and compared, or it is lost", Actor: "engine", Owner: "the control owner for revocation",
+		Object: "drill", Fields: "cause, workflow",
+		Notes: map[string]string{"state": "passed, failed or void", "differences": "how many things were not as before", "undo": "the time to reverse"},
+	},
+	DrillStands: {
+		When: "whether a workflow's undo is proven is not as it was", Actor: "engine", Owner: "the control owner for revocation",
+		Object: "drilling", Fields: "cause, workflow",
+		Notes: map[string]string{"state": "awaited, stands, failed, overdue or ended"},
+	},
+	DrillOverridden: {
+		When: "a person lets new versions of a workflow go live for a while, although its undo is not proven", Actor: "the person", Owner: "the person",
+		Object: "drilling", Fields: "cause, workflow",
+		Notes: permitted(map[string]string{"until": "for how long"}),
+	},
+
 	ReversalOrdered: {
 		When: "a person ordered that what earlier runs did be undone; the occasions that it gives have it as their cause", Actor: "the person who ordered it", Owner: "the person who ordered it",
 		Object: "reversal", Notes: map[string]string{"changes": "how many changes it is about", "identities": "of how many identities", "policy": "the policy that let them"},

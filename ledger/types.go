@@ -108,6 +108,12 @@ const (
 
 	ReversalOrdered Type = "reversal.ordered"
 
+	DrillBegan      Type = "drill.began"
+	DrillMoved      Type = "drill.moved"
+	DrillEnded      Type = "drill.ended"
+	DrillStands     Type = "drill.stands"
+	DrillOverridden Type = "drill.overridden"
+
 	FindingOpened   Type = "finding.opened"
 	FindingChosen   Type = "finding.chosen"
 	FindingReopened Type = "finding.reopened"

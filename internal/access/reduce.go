@@ -79,6 +79,10 @@ var reducers = map[string]reducer{
 		}
 		return v
 	}),
+	store.Drills.Name: to(store.Drills, func(v onus.Drill) onus.Drill {
+		v.Canary, v.Person, v.Stages, v.Differs, v.Declared, v.Left, v.Why, v.Trouble = "", "", nil, nil, nil, nil, "", ""
+		return v
+	}),
 	store.Exemptions.Name: to(store.Exemptions, func(v onus.Exemption) onus.Exemption {
 		v.Reason = gone
 		return v

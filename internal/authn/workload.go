@@ -75,7 +75,7 @@ func (d *Desk) machine(ctx context.Context, login string) (machine onus.Identity
 	err = d.Store.View(ctx, func(r store.Reader) error {
 		found, err := store.Identities.Find(ctx, r, "login", login)
 		for _, i := range found {
-			if i.Kind == onus.NonHuman && i.State == onus.Active {
+			if i.Kind == onus.NonHuman && i.State == onus.Active && !onus.IsCanary(i.ID) {
 				machine = i.ID
 			}
 		}

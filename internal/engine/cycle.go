@@ -89,6 +89,9 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 	if err := e.settleUnwanted(ctx, work.unwanted); err != nil {
 		return done, err
 	}
+	if err := e.tendDrills(ctx, roster); err != nil {
+		return done, err
+	}
 	return done, e.tendDuties(ctx, roster)
 }
 

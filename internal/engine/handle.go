@@ -18,6 +18,9 @@ func (e *Engine) Handle(ctx context.Context, s Segment) error {
 	if s.Emergency != "" {
 		return e.wakeEmergency(ctx, s.Emergency)
 	}
+	if s.Canary != "" {
+		return e.wakeCanary(ctx, s.Canary)
+	}
 	return e.AdvanceAll(ctx, s.Runs)
 }
 

@@ -242,6 +242,9 @@ func (e *Engine) ReachOf(ctx context.Context, wf onus.WorkflowName, version int)
 		}
 		did := map[onus.IdentityID]*onus.Plan{}
 		for _, run := range runs {
+			if onus.IsCanary(run.Identity) {
+				continue // nobody was reached by a drill
+			}
 			reach.Runs++
 			if !run.State.Ended() {
 				reach.UnderWay++

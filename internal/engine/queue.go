@@ -9,15 +9,17 @@ import (
 )
 
 // A Segment is a wake-up: runs to take as far as they can go, an exception or
-// a request for approval whose clock runs out, an emergency that ends. It
+// a request for approval whose clock runs out, an emergency that ends, a
+// canary whose drill goes on. It
 // carries no state: the rows decide what is next, so a segment that comes
 // twice, late or never marked done is harmless.
 type Segment struct {
-	Runs      []onus.RunID `json:"runs,omitempty"`
-	Exception string       `json:"exception,omitempty"`
-	Approval  string       `json:"approval,omitempty"`
-	Emergency string       `json:"emergency,omitempty"`
-	At        time.Time    `json:"-"` // not before; zero: now
+	Runs      []onus.RunID    `json:"runs,omitempty"`
+	Exception string          `json:"exception,omitempty"`
+	Approval  string          `json:"approval,omitempty"`
+	Emergency string          `json:"emergency,omitempty"`
+	Canary    onus.IdentityID `json:"canary,omitempty"`
+	At        time.Time       `json:"-"` // not before; zero: now
 }
 
 // A Queue keeps segments until they are carried out.

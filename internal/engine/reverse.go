@@ -32,6 +32,8 @@ type ReversalOrder struct {
 	Person string // mail of the person; empty: nobody whom the organisation knows
 	Reason string
 	Permit Permit
+
+	Answers string // mail of who answers for it, where it is no person's order
 }
 
 // An Undone is what a reversal means for one identity.
@@ -137,7 +139,7 @@ func (e *Engine) orderReversal(ctx context.Context, tx store.Tx, o ReversalOrder
 	for _, changes := range undo {
 		rev.Changes += len(changes)
 	}
-	person := e.people.id(ctx, tx, o.Person)
+	person := e.people.id(ctx, tx, cmp.Or(o.Person, o.Answers))
 	ordered := ledger.Event{
 		Type: ledger.ReversalOrdered, Actor: string(o.By), Owner: person,
 		Notes: map[string]string{"changes": strconv.Itoa(rev.Changes), "identities": strconv.Itoa(rev.Identities)},

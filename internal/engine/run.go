@@ -427,6 +427,11 @@ func (e *Engine) putRun(l *live, run onus.Run, typ ledger.Type) write {
 		if err != nil {
 			return nil, err
 		}
+		if run.State.Ended() && onus.IsCanary(run.Identity) { // its drill goes on
+			if err := e.Queue.Enqueue(ctx, tx, Segment{Canary: run.Identity}); err != nil {
+				return nil, err
+			}
+		}
 		return func() { l.run, l.runRow = run, store.Row{Version: row.Version + 1, Event: ev.ID} }, nil
 	}
 }

@@ -272,11 +272,11 @@ func finding(f onus.Finding, _ Period) (Row, bool) {
 }
 
 func orphan(a onus.Account, _ Period) (Row, bool) {
-	return why("", []string{string(a.System), a.Name, string(a.Identity), a.Matched, strconv.FormatBool(a.Enabled)}, fault(a.Identity == "", "it belongs to nobody")...), !a.Gone
+	return why("", []string{string(a.System), a.Name, string(a.Identity), a.Matched, strconv.FormatBool(a.Enabled)}, fault(a.Identity == "", "it belongs to nobody")...), !a.Gone && !onus.IsCanary(a.Identity)
 }
 
 func warranted(g onus.Grant, p Period) (Row, bool) {
-	return why("", []string{string(g.System), g.Entitlement, string(g.Identity), when(g.FirstSeen)}, fault(!g.Warranted(p.To), "nobody warranted it, or its time is up")...), g.Observed
+	return why("", []string{string(g.System), g.Entitlement, string(g.Identity), when(g.FirstSeen)}, fault(!g.Warranted(p.To), "nobody warranted it, or its time is up")...), g.Observed && !onus.IsCanary(g.Identity)
 }
 
 func duty(s onus.Succession, _ Period) (Row, bool) {
@@ -284,7 +284,7 @@ func duty(s onus.Succession, _ Period) (Row, bool) {
 }
 
 func sponsor(i onus.Identity, _ Period) (Row, bool) {
-	return why(i.Sponsor, []string{string(i.ID), string(i.State), i.Sponsor}, fault(i.Sponsor == "", "it has no sponsor")...), i.Kind == onus.NonHuman && i.State != onus.Left
+	return why(i.Sponsor, []string{string(i.ID), string(i.State), i.Sponsor}, fault(i.Sponsor == "", "it has no sponsor")...), i.Kind == onus.NonHuman && i.State != onus.Left && !onus.IsCanary(i.ID)
 }
 
 func version(v onus.Version, p Period) (Row, bool) {

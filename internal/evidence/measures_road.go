@@ -28,6 +28,9 @@ func changes(sort func(onus.Verb) bool, judge func(onus.Run, onus.Change) (Row, 
 				return err
 			}
 			for _, run := range runs {
+				if onus.IsCanary(run.Identity) {
+					continue // a drill of nobody
+				}
 				for found, err := range r.Find(ctx, store.ChangesOf(run.ID)) {
 					if err != nil {
 						return err
@@ -125,7 +128,7 @@ func occasions(kind onus.OccasionKind) func(context.Context, store.Reader, Perio
 			if err != nil {
 				return err
 			}
-			if o.Kind != kind || !p.has(o.At) {
+			if o.Kind != kind || !p.has(o.At) || onus.IsCanary(o.Identity) {
 				continue
 			}
 			runs, done, answers, err := runsOf(ctx, r, o)

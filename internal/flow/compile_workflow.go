@@ -61,6 +61,7 @@ func (c *compiler) workflow(s *workflowShape) {
 		return st.Grant != nil || (st.Account != nil && !st.Account.Disabled)
 	})
 	scope.routes()
+	scope.drill()
 	w.Digest = digestOf(s, c.shapes[onus.WorkflowName(s.StepsOf.value)])
 	if named {
 		c.program.Workflows[name] = w

@@ -203,8 +203,31 @@ type Workflow struct {
 	Default    onus.Route
 	Production Share
 	Steps      []Step
-	Leaver     bool // it only takes access away (every step revokes): rule 9 lets it go on
-	Requests   bool // it gives what people ask for, and has no steps of its own; Source is that of people
+	Leaver     bool   // it only takes access away (every step revokes): rule 9 lets it go on
+	Requests   bool   // it gives what people ask for, and has no steps of its own; Source is that of people
+	Drill      *Drill // nil: nothing proves that it can be undone
+}
+
+// A Drill is how a workflow's undo is proven.
+type Drill struct {
+	Every    time.Duration
+	Within   time.Duration
+	Canaries []Canary
+}
+
+// A Canary is nobody: a record that a workflow is tried on.
+type Canary struct {
+	Login string
+	Key   string
+	// Stages are what happens to the record, in order: it joins, it moves as
+	// often as is said, and leaves where that is said.
+	Stages []CanaryStage
+}
+
+// A CanaryStage is the record as it is after something happened to it.
+type CanaryStage struct {
+	Kind   onus.OccasionKind
+	Record onus.Attributes
 }
 
 // Controls are the three control owners.

@@ -13,6 +13,7 @@ type workflowShape struct {
 	Bounds     boundsShape       `yaml:"bounds" want:"required" doc:"how much may be done before a person looks, as in {subjects: 40 per 1h, changes: 400 per 1h}"`
 	Exceptions table[routeShape] `yaml:"exceptions" want:"required" doc:"where exceptions go, by category; default is needed, and its people come after those of the other routes"`
 	Production shareShape        `yaml:"exception_path" doc:"from when on the exception path counts as the production path; as the organisation says unless said"`
+	Drill      drillShape        `yaml:"drill" doc:"the proof that what the workflow does can be undone: canaries that it is tried on, again and again"`
 	Steps      []stepShape       `yaml:"steps" doc:"what should be true of the subject"`
 }
 
@@ -55,6 +56,24 @@ type occasionShape struct {
 }
 
 func (occasionShape) noun() string { return "the occasion" }
+
+type drillShape struct {
+	place
+	Every    span          `yaml:"every" want:"required" doc:"how often it is proven, such as 30d"`
+	Within   span          `yaml:"within" doc:"how long one drill may take; 1h unless said"`
+	Canaries []canaryShape `yaml:"canaries" want:"required" doc:"who it is tried on: nobody real"`
+}
+
+func (drillShape) noun() string { return "the drill" }
+
+type canaryShape struct {
+	place
+	Record table[scalar]   `yaml:"record" want:"required" doc:"the canary's record, as its source would have it"`
+	Moves  []table[scalar] `yaml:"moves" doc:"what changes in the record, one time after the other"`
+	Leaves flag            `yaml:"leaves" doc:"true: the canary leaves at the end"`
+}
+
+func (canaryShape) noun() string { return "the canary" }
 
 type requireShape struct {
 	place

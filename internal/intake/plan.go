@@ -121,7 +121,7 @@ func (t *taking) correlate(ctx context.Context, r store.Reader, found comparison
 		if err := json.Unmarshal(stored.Body, &i); err != nil {
 			return errors.New("identity " + stored.ID + " cannot be read: verify the state")
 		}
-		if i.Kind == t.src.Kind {
+		if i.Kind == t.src.Kind && !onus.IsCanary(i.ID) {
 			x.add(&i)
 		}
 	}

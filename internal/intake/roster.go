@@ -66,6 +66,9 @@ func RosterOf(ctx context.Context, prog *flow.Program, reader store.Reader) (*Ro
 		if err := json.Unmarshal(row.Body, &i); err != nil {
 			return nil, errors.New("identity " + row.ID + " cannot be read: verify the state")
 		}
+		if onus.IsCanary(i.ID) {
+			continue // nobody
+		}
 		who := ""
 		if src := prog.Sources[i.Source]; src != nil {
 			who = src.Schema.Roles.Person

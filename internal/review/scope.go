@@ -28,7 +28,7 @@ func grants(ctx context.Context, r store.Reader, p *flow.Program, c *onus.Campai
 				if err == nil {
 					g.Grant, err = store.Grants.Of(row)
 				}
-				if err == nil && (row.ID <= c.After || c.System != "" && g.System != c.System) {
+				if err == nil && (onus.IsCanary(g.Identity) || row.ID <= c.After || c.System != "" && g.System != c.System) {
 					continue
 				}
 				if !yield(g, err) || err != nil {

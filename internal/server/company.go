@@ -33,7 +33,7 @@ func companyOf(ctx context.Context, st store.Store, p *flow.Program, now func() 
 			return err
 		}
 		for _, a := range accounts {
-			if !a.Gone {
+			if !a.Gone && !onus.IsCanary(a.Identity) {
 				c.Accounts[a.Identity] = append(c.Accounts[a.Identity], a)
 			}
 		}
@@ -42,6 +42,9 @@ func companyOf(ctx context.Context, st store.Store, p *flow.Program, now func() 
 			return err
 		}
 		for _, g := range grants {
+			if onus.IsCanary(g.Identity) {
+				continue
+			}
 			c.Grants[g.Identity] = append(c.Grants[g.Identity], g)
 		}
 		return nil

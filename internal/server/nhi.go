@@ -66,7 +66,7 @@ func (s *Server) Machines(ctx context.Context) ([]MachineView, error) {
 			if err != nil {
 				return err
 			}
-			if who.Kind != onus.NonHuman {
+			if who.Kind != onus.NonHuman || onus.IsCanary(who.ID) {
 				continue
 			}
 			v, err := s.machine(ctx, r, who)

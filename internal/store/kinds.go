@@ -159,6 +159,9 @@ var (
 	Identities = Kind[onus.Identity]{
 		Name: "identity", ID: func(v onus.Identity) string { return string(v.ID) },
 		Keys: func(v onus.Identity) []Key {
+			if onus.IsCanary(v.ID) { // nobody finds one but by its accounts: it is nobody
+				return []Key{{"login", v.Login}}
+			}
 			keys := []Key{{"key", RecordID(v.Source, v.Key)}, {"state", string(v.State)}}
 			for _, k := range []Key{{"login", v.Login}, {"mail", v.Mail}, {"sponsor", v.Sponsor}} {
 				if k.Value != "" {
@@ -343,6 +346,20 @@ var (
 	RuleStandings = Kind[onus.RuleStanding]{
 		Name: "rule", ID: func(v onus.RuleStanding) string { return v.Rule },
 	}
+	Drills = Kind[onus.Drill]{
+		Name: "drill", ID: func(v onus.Drill) string { return v.ID },
+		Keys: func(v onus.Drill) []Key {
+			keys := []Key{{"identity", string(v.Identity)}, {"workflow", string(v.Workflow) + "/" + Stamp(v.Began)}}
+			if !v.State.Over() {
+				keys = append(keys, Key{"state", string(v.State)})
+			}
+			return keys
+		},
+		Subject: func(v onus.Drill) string { return string(v.Identity) },
+	}
+	Drillings = Kind[onus.Drilling]{
+		Name: "drilling", ID: func(v onus.Drilling) string { return string(v.Workflow) },
+	}
 	Exemptions = Kind[onus.Exemption]{
 		Name: "exemption", ID: func(v onus.Exemption) string { return v.ID },
 		Keys:    func(v onus.Exemption) []Key { return []Key{{"identity", string(v.Identity)}, {"rule", v.Rule}} },
@@ -382,7 +399,7 @@ var kinds = map[string]interface {
 	Notices.Name: Notices, Followers.Name: Followers,
 	Delegations.Name: Delegations, Requests.Name: Requests, Exemptions.Name: Exemptions, Findings.Name: Findings, AccessErrors.Name: AccessErrors,
 	Campaigns.Name: Campaigns, Sheets.Name: Sheets, Reviews.Name: Reviews, Plants.Name: Plants, Denials.Name: Denials,
-	Emergencies.Name: Emergencies, RuleStandings.Name: RuleStandings,
+	Emergencies.Name: Emergencies, RuleStandings.Name: RuleStandings, Drills.Name: Drills, Drillings.Name: Drillings,
 }
 
 // RecordID is the id of a source's record.
