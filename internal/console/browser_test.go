@@ -34,6 +34,14 @@ func (w *world) uncomplaining(p *rig.Page) {
 	}
 }
 
+// fits says that a page is no wider than the screen that it is on.
+func (w *world) fits(p *rig.Page) {
+	w.Helper()
+	if wider := p.Text(`String(document.documentElement.scrollWidth > innerWidth)`); wider != "false" {
+		w.Errorf("%s is wider than the screen", p.Text("location.pathname"))
+	}
+}
+
 func TestAnExceptionIsTakenAndResolved(t *testing.T) {
 	w, open := newWorld(t), rig.OpenBrowser(t)
 	x := w.stopped()

@@ -95,6 +95,8 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /workflows/{name}/recall", h.free(h.recall))
 	mux.HandleFunc("GET /versions/{id}", h.free(h.version))
 	mux.HandleFunc("POST /versions/{id}", h.free(h.decideVersion))
+	mux.HandleFunc("GET /health", h.page(h.health))
+	mux.HandleFunc("POST /health", h.page(h.practise))
 	mux.HandleFunc("GET /why", h.page(h.why))
 	mux.HandleFunc("GET /find", h.page(h.find))
 	mux.HandleFunc("GET /live", h.live)
@@ -118,6 +120,7 @@ type view struct {
 	title   string
 	command string // the same at the command line
 	status  int    // 0: 200
+	still   bool   // it does not ask for itself again when something happened: what it shows takes long to work out
 	body    templ.Component
 	goTo    string // instead of a page: where to go on
 }

@@ -36,6 +36,7 @@ type exceptionView struct {
 	Decided  *onus.Decision
 	Run      string
 
+	Drill   bool   // nothing stopped: whoever has it says so, and it ends
 	Seen    string // digest of what is shown
 	Mine    bool   // it waits for whoever looks
 	Has     bool   // somebody acknowledged it
@@ -94,7 +95,7 @@ func viewOf(p server.Problem, mail string, now time.Time) exceptionView {
 		field{"System", string(x.System)}, field{"Change", string(x.Change)}, field{"Batch", x.Batch}, field{"Read", x.Read},
 		field{"Opened", x.Opened.UTC().Format("2006-01-02 15:04 UTC")},
 	)
-	if x.State == onus.ExceptionOpen && !x.Practice {
+	if v.Drill = x.Practice && x.State == onus.ExceptionOpen; x.State == onus.ExceptionOpen && !v.Drill {
 		v.Options = options
 	}
 	return v

@@ -84,6 +84,11 @@ func VersionPage(v server.VersionView, mail string, files []flow.File, others []
 	return version(page)
 }
 
+// HealthPage is that of the exception path.
+func HealthPage(v server.HealthView, days int, now time.Time) templ.Component {
+	return exceptionPath(healthOf(v, days, now))
+}
+
 func addressOf(text string) *url.URL {
 	at, err := url.Parse(text)
 	if err != nil {

@@ -18,6 +18,7 @@ type frameView struct {
 	Command string
 	Script  string
 	Style   string
+	Live    bool // it asks for itself again when something happened
 	Places  []placeView
 }
 
@@ -34,6 +35,7 @@ var places = []placeView{
 	{Name: "Errors", Path: "/errors"},
 	{Name: "Owners", Path: "/owners"},
 	{Name: "Workflows", Path: "/workflows"},
+	{Name: "Health", Path: "/health"},
 }
 
 func (h *console) frameOf(l look, v view) frameView {
@@ -44,6 +46,7 @@ func (h *console) frameOf(l look, v view) frameView {
 	if f.Who == "" {
 		return f
 	}
+	f.Live = !v.still
 	for _, p := range places {
 		p.Here = l.URL.Path == p.Path
 		f.Places = append(f.Places, p)

@@ -31,6 +31,8 @@ func pages() map[string]templ.Component {
 	}
 	decided := x
 	decided.State, decided.Decided = onus.ExceptionRefused, &onus.Decision{Act: "refuse", Person: viktor, Reason: evil, At: noon.Add(-time.Minute)}
+	drill := x
+	drill.Practice = true
 	asked := server.Weighed{
 		Asked: server.Asked{
 			Approval: onus.Approval{
@@ -80,6 +82,7 @@ func pages() map[string]templ.Component {
 		"exception":         console.ExceptionPage(server.Problem{Exception: x, Alike: 3, Plans: []server.HeldPlan{{Identity: evil, Run: "run_1", Changes: []string{"present directory account"}}}}, viktor, noon),
 		"exception-others":  console.ExceptionPage(server.Problem{Exception: x}, helen, noon),
 		"exception-decided": console.ExceptionPage(server.Problem{Exception: decided}, viktor, noon),
+		"exception-drill":   console.ExceptionPage(server.Problem{Exception: drill}, viktor, noon),
 		"approval":          console.ApprovalPage(asked, noon),
 		"approval-barred":   console.ApprovalPage(barred, noon),
 		"run":               console.RunPage(run, noon),
@@ -98,6 +101,7 @@ var drawn = []func() map[string]templ.Component{
 	pages,
 	ownerPages,
 	workflowPages,
+	healthPages,
 }
 
 // A page is drawn from a view alone, and stays as it is unless somebody means

@@ -216,9 +216,7 @@ func TestAVersionIsSaidYesToByOneKey(t *testing.T) {
 				p.Go(w.at + path)
 				p.Shows(shows)
 				w.uncomplaining(p)
-				if wider := p.Text(`String(document.documentElement.scrollWidth > innerWidth)`); wider != "false" {
-					t.Errorf("%s is wider than the screen", path)
-				}
+				w.fits(p)
 			}
 		})
 	}
