@@ -89,6 +89,16 @@ func HealthPage(v server.HealthView, days int, now time.Time) templ.Component {
 	return exceptionPath(healthOf(v, days, now))
 }
 
+// DriftPage is that of what differs.
+func DriftPage(found []server.FindingView, all bool, address string, now time.Time) templ.Component {
+	return drift(drifted(found, all, addressOf(address), now))
+}
+
+// FindingPage is that of a finding, for somebody whom something bars or not.
+func FindingPage(f server.FindingView, bar string, now time.Time) templ.Component {
+	return finding(findingOf(f, bar, now))
+}
+
 func addressOf(text string) *url.URL {
 	at, err := url.Parse(text)
 	if err != nil {

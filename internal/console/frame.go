@@ -36,6 +36,7 @@ var places = []placeView{
 	{Name: "Owners", Path: "/owners"},
 	{Name: "Workflows", Path: "/workflows"},
 	{Name: "Health", Path: "/health"},
+	{Name: "Drift", Path: "/drift"},
 }
 
 func (h *console) frameOf(l look, v view) frameView {

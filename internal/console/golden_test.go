@@ -102,6 +102,7 @@ var drawn = []func() map[string]templ.Component{
 	ownerPages,
 	workflowPages,
 	healthPages,
+	driftPages,
 }
 
 // A page is drawn from a view alone, and stays as it is unless somebody means

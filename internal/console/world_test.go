@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"net"
 	"net/http"
@@ -40,6 +41,12 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldWith(t, nil)
+}
+
+// newWorldWith is newWorld with more files of definitions, by name.
+func newWorldWith(t *testing.T, files map[string]string) *world {
+	t.Helper()
 	ctx := t.Context()
 	dir := filepath.Join(t.TempDir(), "acme")
 	if _, err := server.Init(ctx, dir, "root"); err != nil {
@@ -52,6 +59,11 @@ func newWorld(t *testing.T) *world {
 	}
 	if err := os.WriteFile(roster, append(text, "10013,P-1013,lena.roth,Lena,Roth,lena@starter.example,Engineering,Engineer,3,99999,2024-01-08,,active\n"...), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s, err := server.Open(ctx, server.Options{Dir: dir, Data: t.TempDir(), Now: time.Now})
 	if err != nil {
@@ -139,6 +151,23 @@ func (w *world) georges() server.Asked {
 	}
 	w.Fatal("nothing waits for George")
 	return server.Asked{}
+}
+
+// directory does something to the directory behind Onus's back, and has it
+// scanned.
+func (w *world) directory(statement string) {
+	w.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.server.Dir, "directory.db")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(w.Context(), statement); err != nil {
+		w.Fatal(err)
+	}
+	if _, err := w.server.UntilIdle(w.Context()); err != nil {
+		w.Fatal(err)
+	}
 }
 
 // stopped is the exception that is open.
