@@ -61,7 +61,7 @@ var house = []room{
 	{"internal/review", "onus ledger internal/nhi internal/flow internal/store internal/ownership internal/escalation"},
 	{"internal/telemetry", ""},
 	{"internal/intake", "onus ledger source internal/flow/expr internal/flow internal/store internal/escalation"},
-	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/ownership internal/health internal/late internal/escalation internal/intake"},
+	{"internal/engine", "onus ledger connector source internal/flow/expr internal/flow internal/planning internal/reconcile internal/store internal/ownership internal/health internal/late internal/nhi internal/escalation internal/intake"},
 	{"internal/engine/riverqueue", "onus internal/store internal/engine"},
 	{"internal/notify", "onus ledger internal/flow internal/planning internal/store internal/engine"},
 	{"internal/attribution", "onus ledger internal/lanes internal/flow/expr internal/flow internal/planning internal/store internal/ownership internal/escalation internal/intake internal/engine"},

@@ -47,4 +47,4 @@ type Matter struct {
 
 // NoticeTopics are the kinds of object that people are told about. Channels
 // are chosen by them, or by a type of event of theirs.
-var NoticeTopics = []string{"exception", "approval", "duty", "review", "emergency", "rule"}
+var NoticeTopics = []string{"exception", "approval", "duty", "review", "emergency", "rule", "handling"}

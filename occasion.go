@@ -63,4 +63,6 @@ type Occasion struct {
 	Request  string   `json:"request,omitempty"`  // of kind Requested
 	Findings []string `json:"findings,omitempty"` // of kind Drifted: what is to be repaired
 	Denials  []string `json:"denials,omitempty"`  // of kind Reviewed: the grants that are denied
+	Handling string   `json:"handling,omitempty"` // of kind Ruled: the case
+	Step     string   `json:"step,omitempty"`     // of kind Ruled: the step of its rule
 }

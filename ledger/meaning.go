@@ -359,6 +359,27 @@ var Types = map[Type]Meaning{
 		Object: "rule", Notes: map[string]string{"until": "the end of its approval"},
 	},
 
+	HandlingBegan: {
+		When: "a standing rule took a case up: an account that nobody answers for, or what a leaver still has past the deadline", Actor: "engine", Owner: "who approved the rule beforehand",
+		Object: "handling", Fields: "inputs, rule", Notes: map[string]string{"case": "which edge case the rule settles", "since": "when the case came up"},
+	},
+	HandlingStepped: {
+		When: "a step of a standing rule was due, and is taken: people are told, a hook is asked, or the occasion that changes a system has this as its cause", Actor: "engine", Owner: "who approved the rule beforehand",
+		Object: "handling", Fields: "cause, inputs, rule", Notes: map[string]string{"step": "the step's id", "do": "what it does"},
+	},
+	HandlingAnswered: {
+		When: "a step of a standing rule came to its end: a read back shows it, or the hook answered", Actor: "engine", Owner: "who approved the rule beforehand",
+		Object: "handling", Fields: "cause, rule", Notes: map[string]string{"step": "the step's id"},
+	},
+	HandlingStopped: {
+		When: "a standing rule goes no further with a case: somebody answers for the account, a person undid a step or decided otherwise, or the rule is not about it any more", Actor: "engine", Owner: "who approved the rule beforehand",
+		Object: "handling", Fields: "cause, rule",
+	},
+	HandlingOver: {
+		When: "every step of a standing rule is done in a case", Actor: "engine", Owner: "who approved the rule beforehand",
+		Object: "handling", Fields: "cause, rule",
+	},
+
 	SeparationExempted: {
 		When: "the owner of a rule of separation of duty let one identity hold, for a time, what the rule keeps apart", Actor: "the person who decided", Owner: "the person who decided",
 		Object: "exemption", Fields: "cause, rule", Notes: permitted(map[string]string{"for": "the ID of who holds it", "until": "when it ends"}),

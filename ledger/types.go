@@ -104,6 +104,12 @@ const (
 	RuleEnding Type = "rule.ending"
 	RuleLapsed Type = "rule.lapsed"
 
+	HandlingBegan    Type = "handling.began"
+	HandlingStepped  Type = "handling.stepped"
+	HandlingAnswered Type = "handling.answered"
+	HandlingStopped  Type = "handling.stopped"
+	HandlingOver     Type = "handling.over"
+
 	SeparationExempted Type = "separation.exempted"
 
 	ReversalOrdered Type = "reversal.ordered"

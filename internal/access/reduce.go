@@ -83,6 +83,10 @@ var reducers = map[string]reducer{
 		v.Canary, v.Person, v.Stages, v.Differs, v.Declared, v.Left, v.Why, v.Trouble = "", "", nil, nil, nil, nil, "", ""
 		return v
 	}),
+	store.Handlings.Name: to(store.Handlings, func(v onus.Handling) onus.Handling {
+		v.Name, v.Leads, v.Why = "", nil, ""
+		return v
+	}),
 	store.Exemptions.Name: to(store.Exemptions, func(v onus.Exemption) onus.Exemption {
 		v.Reason = gone
 		return v

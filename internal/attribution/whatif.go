@@ -40,6 +40,10 @@ func (p *Past) replayed(ctx context.Context, d decision, w whatIf) (onus.Plan, s
 		}
 		version = to
 	}
+	if d.plan.Workflow.ByRule() {
+		plan, err := m.Ruled(ctx, f)
+		return plan, "", err
+	}
 	wf := m.Program.Workflows[d.plan.Workflow]
 	if wf == nil {
 		return none, fmt.Sprintf("workflow %s is not in those definitions", d.plan.Workflow), nil
@@ -152,7 +156,7 @@ func corrected(f *planning.Facts, p *flow.Program, record map[string]string) str
 		if stays(f, p, roles, own, record) {
 			return "the record would not have said that they left, so no occasion arises"
 		}
-	case onus.Joined, onus.Returned, onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted, onus.Reviewed:
+	case onus.Joined, onus.Returned, onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted, onus.Reviewed, onus.Ruled:
 	}
 	return ""
 }

@@ -59,6 +59,9 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 	if err := e.tendRules(ctx, roster); err != nil {
 		return nil, err
 	}
+	if err := e.tendOrphans(ctx, roster); err != nil {
+		return nil, err
+	}
 	if err := e.tendEmergencies(ctx); err != nil {
 		return nil, err
 	}
@@ -284,6 +287,9 @@ func (e *Engine) planOccasion(ctx context.Context, r store.Reader, row store.Row
 	}
 	if o.Kind == onus.Drifted {
 		return e.planRepair(ctx, r, at, out)
+	}
+	if o.Kind == onus.Ruled {
+		return e.planRuled(ctx, r, at, out)
 	}
 	if o.Kind == onus.Reviewed {
 		return e.planReview(ctx, r, at, out)

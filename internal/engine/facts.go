@@ -39,6 +39,9 @@ func Recall(ctx context.Context, r store.Reader, p *flow.Program, roster Roster,
 
 // Facts gathers everything that planning may look at for one occasion.
 func (m *Moment) Facts(ctx context.Context, o onus.Occasion) (planning.Facts, error) {
+	if o.Kind == onus.Ruled {
+		return ruleFacts(ctx, m.r, m.people, o, m.charge)
+	}
 	return gather(ctx, m.r, m.people, o, m.charge)
 }
 

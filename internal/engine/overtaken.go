@@ -36,6 +36,9 @@ func (e *Engine) stillHere(l *live, c onus.Change) write {
 		if err == nil && !gone {
 			gone, err = ranOut(ctx, tx, c, tx.Now())
 		}
+		if err == nil && !gone {
+			gone, err = e.answeredMeanwhile(ctx, tx, l)
+		}
 		if gone {
 			err = errLeft
 		}

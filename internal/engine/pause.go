@@ -172,7 +172,7 @@ func (e *Engine) heedless(ctx context.Context, r store.Reader, run onus.Run) (bo
 		return false, err
 	}
 	switch o.Kind {
-	case onus.Reversing, onus.Drifted, onus.Reviewed:
+	case onus.Reversing, onus.Drifted, onus.Reviewed, onus.Ruled:
 		return true, nil // a person's word against the workflow's
 	case onus.Departed:
 		wf := e.Program.Workflows[run.Workflow]

@@ -176,6 +176,9 @@ func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
 	if run.Workflow.RepairsDrift() {
 		return d.e.replanRepair(ctx, d.tx, run, d.roster)
 	}
+	if run.Workflow.ByRule() {
+		return d.e.replanRuled(ctx, d.tx, run, d.roster)
+	}
 	if run.Workflow.Reviewed() {
 		return d.e.replanReview(ctx, d.tx, run, d.roster)
 	}

@@ -39,6 +39,7 @@ type ReversalOrder struct {
 // An Undone is what a reversal means for one identity.
 type Undone struct {
 	Identity onus.IdentityID
+	Account  string // its ID, where it is nobody's
 	Plan     onus.Plan
 	Fates    []planning.Undoing
 }
@@ -68,14 +69,14 @@ func (e *Engine) PreviewReversal(ctx context.Context, roster Roster, scope onus.
 			return err
 		}
 		byWorkflow := map[*flow.Workflow]*planning.Meter{}
-		for _, id := range slices.Sorted(maps.Keys(undo)) {
-			o := onus.Occasion{ID: reversing + "preview", Kind: onus.Reversing, Identity: id, Undo: undo[id]}
+		for _, of := range slices.SortedFunc(maps.Keys(undo), whose.compare) {
+			o := onus.Occasion{ID: reversing + "preview", Kind: onus.Reversing, Identity: of.id, Undo: undo[of]}
 			u, err := e.undo(ctx, r, o, at, cmp.Or(why, "a preview"), "")
 			if err != nil {
 				return err
 			}
 			plan, fates := planning.Reverse(at.program, u.wf, versionOf(versions, u), u.of)
-			all.Of = append(all.Of, Undone{Identity: id, Plan: plan, Fates: fates})
+			all.Of = append(all.Of, Undone{Identity: of.id, Account: of.account, Plan: plan, Fates: fates})
 			if byWorkflow[u.wf] == nil {
 				byWorkflow[u.wf] = &planning.Meter{}
 			}
@@ -149,14 +150,16 @@ func (e *Engine) orderReversal(ctx context.Context, tx store.Tx, o ReversalOrder
 	if err != nil {
 		return rev, err
 	}
-	for _, id := range slices.Sorted(maps.Keys(undo)) {
-		who, err := store.Identities.Get(ctx, tx, string(id))
-		if err != nil {
-			return rev, err
+	for _, of := range slices.SortedFunc(maps.Keys(undo), whose.compare) {
+		var who onus.Identity
+		if of.id != "" {
+			if who, err = store.Identities.Get(ctx, tx, string(of.id)); err != nil {
+				return rev, err
+			}
 		}
 		_, err = store.Occasions.Put(ctx, tx, ledger.Event{Type: ledger.OccasionArose, Actor: string(o.By), Owner: person, Cause: ev.ID}, onus.Occasion{
-			ID: reversing + rev.ID + "/" + string(id), Kind: onus.Reversing, State: onus.Waiting, Identity: id,
-			Source: who.Source, Key: who.Key, At: tx.Now(), Reversal: rev.ID, Undo: undo[id],
+			ID: reversing + rev.ID + "/" + of.String(), Kind: onus.Reversing, State: onus.Waiting, Identity: of.id,
+			Source: who.Source, Key: who.Key, At: tx.Now(), Reversal: rev.ID, Undo: undo[of],
 		})
 		if err != nil {
 			return rev, err
@@ -185,12 +188,17 @@ func (e *Engine) undo(ctx context.Context, r store.Reader, o onus.Occasion, at i
 		u.of.Undo[id] = true
 	}
 	var err error
-	if u.of.Facts, err = e.facts(ctx, r, o, at); err != nil {
-		return u, err
-	}
 	runs, err := store.Runs.Find(ctx, r, "identity", string(o.Identity))
 	if err != nil {
 		return u, err
+	}
+	if o.Identity != "" {
+		if u.of.Facts, err = e.facts(ctx, r, o, at); err != nil {
+			return u, err
+		}
+		if runs, err = withRunsOf(ctx, r, runs, o.Undo); err != nil {
+			return u, err
+		}
 	}
 	for _, run := range runs {
 		u.of.By[run.ID] = run
@@ -202,6 +210,11 @@ func (e *Engine) undo(ctx context.Context, r store.Reader, o onus.Occasion, at i
 	}
 	if u.of.Done, err = inOrder(ctx, r, runs); err != nil {
 		return u, err
+	}
+	if o.Identity == "" {
+		if err := e.nobodysPast(ctx, r, o, at, &u.of); err != nil {
+			return u, err
+		}
 	}
 	for _, c := range u.of.Done {
 		if !u.of.Undo[c.ID] {

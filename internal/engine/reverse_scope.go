@@ -12,9 +12,34 @@ import (
 	"github.com/onus-id/onus/internal/store"
 )
 
-// selected gives the changes that a reversal is about, by identity. What was
-// planned and never begun is not among them.
-func (e *Engine) selected(ctx context.Context, r store.Reader, s onus.ReversalScope) (map[onus.IdentityID][]onus.ChangeID, error) {
+// whose says whose changes are undone together: an identity's, or those of an
+// account that is nobody's.
+type whose struct {
+	id      onus.IdentityID
+	account string // its ID, where there is no identity
+}
+
+func (w whose) String() string { return cmp.Or(string(w.id), w.account) }
+
+func (w whose) compare(x whose) int { return cmp.Compare(w.String(), x.String()) }
+
+// whoseNow says whose a change is by now: an account that was nobody's may
+// have found its owner.
+func whoseNow(ctx context.Context, r store.Reader, c onus.Change) (whose, error) {
+	if c.Identity != "" {
+		return whose{id: c.Identity}, nil
+	}
+	account := store.AccountID(c.Planned.Target.System, c.Planned.Target.Account)
+	a, _, err := store.Accounts.Lookup(ctx, r, account)
+	if err != nil || a.Identity != "" {
+		return whose{id: a.Identity}, err
+	}
+	return whose{account: account}, nil
+}
+
+// selected gives the changes that a reversal is about, by whose they are. What
+// was planned and never begun is not among them.
+func (e *Engine) selected(ctx context.Context, r store.Reader, s onus.ReversalScope) (map[whose][]onus.ChangeID, error) {
 	if !s.Since.IsZero() && !s.Until.IsZero() && s.Until.Before(s.Since) {
 		return nil, onus.Errorf(onus.Invalid, "", "the window ends before it begins")
 	}
@@ -22,7 +47,7 @@ func (e *Engine) selected(ctx context.Context, r store.Reader, s onus.ReversalSc
 	if err != nil {
 		return nil, err
 	}
-	undo := map[onus.IdentityID][]onus.ChangeID{}
+	undo := map[whose][]onus.ChangeID{}
 	for _, run := range runs {
 		changes, err := store.Changes.Query(ctx, r, store.ChangesOf(run.ID))
 		if err != nil {
@@ -33,7 +58,11 @@ func (e *Engine) selected(ctx context.Context, r store.Reader, s onus.ReversalSc
 			if (s.Change != "" && c.ID != s.Change) || (len(s.Changes) > 0 && !slices.Contains(s.Changes, c.ID)) || at.Before(s.Since) || !s.Until.IsZero() && at.After(s.Until) {
 				continue
 			}
-			undo[c.Identity] = append(undo[c.Identity], c.ID)
+			of, err := whoseNow(ctx, r, c)
+			if err != nil {
+				return nil, err
+			}
+			undo[of] = append(undo[of], c.ID)
 		}
 	}
 	for id := range undo {

@@ -33,6 +33,9 @@ func (e *Engine) settle(l *live, c onus.Change) write {
 		if err := e.settleFinding(ctx, tx, l, c, row.Event); err != nil {
 			return nil, err
 		}
+		if err := e.undoneByPerson(ctx, tx, c, row.Event); err != nil {
+			return nil, err
+		}
 		return func() {}, e.landed(ctx, tx, l, c, row.Event)
 	}
 }

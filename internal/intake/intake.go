@@ -48,7 +48,7 @@ func (o *Outcome) count(k onus.OccasionKind) {
 		o.Returned++
 	case onus.Changed:
 		o.Changed++
-	case onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted, onus.Reviewed:
+	case onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted, onus.Reviewed, onus.Ruled:
 	}
 }
 

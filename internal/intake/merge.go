@@ -89,7 +89,7 @@ func updated(old, now onus.Occasion) onus.Occasion {
 // What a person ordered or asked for is none of them: no record overtakes it.
 func waitingOf(all []onus.Occasion) []onus.Occasion {
 	waiting := slices.DeleteFunc(all, func(o onus.Occasion) bool {
-		return o.Kind == onus.Reversing || o.Kind == onus.Requested || o.Kind == onus.Drifted || o.Kind == onus.Reviewed || o.State != onus.Waiting && o.State != onus.Stopped
+		return o.Kind == onus.Reversing || o.Kind == onus.Requested || o.Kind == onus.Drifted || o.Kind == onus.Reviewed || o.Kind == onus.Ruled || o.State != onus.Waiting && o.State != onus.Stopped
 	})
 	slices.SortStableFunc(waiting, func(a, b onus.Occasion) int { return a.At.Compare(b.At) })
 	return waiting

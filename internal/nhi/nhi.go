@@ -182,6 +182,10 @@ func CredentialOf(a onus.Account, connector string) (Credential, bool) {
 	return c, c.Never || !c.Since.IsZero() || !c.Until.IsZero() || !c.LastUse.IsZero()
 }
 
+// LastUse is when an account was last used, as far as its attributes tell;
+// zero: they do not.
+func LastUse(a onus.Account) time.Time { return first(a, lastUse) }
+
 func first(a onus.Account, names []string) time.Time {
 	for name, text := range a.Attributes {
 		for _, n := range names {

@@ -35,6 +35,8 @@ var askers = map[ledger.Type]asker{
 	ledger.ReviewReminded:   (*Notifier).review,
 	ledger.EmergencyBegan:   (*Notifier).emergencyBegan,
 	ledger.EmergencyEnded:   (*Notifier).emergencyEnded,
+	ledger.HandlingStepped:  (*Notifier).handling,
+	ledger.HandlingStopped:  (*Notifier).handling,
 	ledger.RuleEnding:       (*Notifier).rule,
 	ledger.RuleLapsed:       (*Notifier).rule,
 }

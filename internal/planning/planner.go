@@ -190,7 +190,7 @@ func (pl *planner) gone() bool {
 		return false
 	}
 	switch pl.f.Occasion.Kind {
-	case onus.Moved, onus.Changed, onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted, onus.Reviewed:
+	case onus.Moved, onus.Changed, onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted, onus.Reviewed, onus.Ruled:
 		return true
 	case onus.Joined, onus.Returned, onus.Departed:
 		return false

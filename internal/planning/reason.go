@@ -39,6 +39,8 @@ func (pl *planner) because(s *flow.Step) string {
 		return pl.f.Request.Person + " asked for it: " + pl.f.Request.Reason
 	case onus.Drifted:
 		return "it repairs what was changed outside Onus"
+	case onus.Ruled:
+		return "a standing rule settles it"
 	case onus.Reviewed:
 		return "a review denied it"
 	case onus.Reversing:

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ func (s *Server) PreviewReversal(ctx context.Context, scope onus.ReversalScope, 
 	err = s.store.View(ctx, func(r store.Reader) error {
 		v = ReversalView{Held: p.Past, HeldFor: p.Asks}
 		for _, of := range p.Of {
-			v.add(called(ctx, r, of.Identity), of)
+			v.add(cmp.Or(called(ctx, r, of.Identity), of.Account), of)
 		}
 		return nil
 	})

@@ -343,6 +343,17 @@ var (
 		},
 		Subject: func(v onus.Emergency) string { return string(v.For) },
 	}
+	Handlings = Kind[onus.Handling]{
+		Name: "handling", ID: func(v onus.Handling) string { return v.ID },
+		Keys: func(v onus.Handling) []Key {
+			keys := []Key{{"account", AccountID(v.System, v.Account)}, {"rule", v.Rule + "/" + Stamp(v.At)}}
+			if v.State == onus.HandlingStands {
+				keys = append(keys, Key{"state", string(v.Case)})
+			}
+			return keys
+		},
+		Subject: func(v onus.Handling) string { return string(v.Identity) },
+	}
 	RuleStandings = Kind[onus.RuleStanding]{
 		Name: "rule", ID: func(v onus.RuleStanding) string { return v.Rule },
 	}
@@ -399,7 +410,7 @@ var kinds = map[string]interface {
 	Notices.Name: Notices, Followers.Name: Followers,
 	Delegations.Name: Delegations, Requests.Name: Requests, Exemptions.Name: Exemptions, Findings.Name: Findings, AccessErrors.Name: AccessErrors,
 	Campaigns.Name: Campaigns, Sheets.Name: Sheets, Reviews.Name: Reviews, Plants.Name: Plants, Denials.Name: Denials,
-	Emergencies.Name: Emergencies, RuleStandings.Name: RuleStandings, Drills.Name: Drills, Drillings.Name: Drillings,
+	Emergencies.Name: Emergencies, RuleStandings.Name: RuleStandings, Drills.Name: Drills, Drillings.Name: Drillings, Handlings.Name: Handlings,
 }
 
 // RecordID is the id of a source's record.

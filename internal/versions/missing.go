@@ -102,7 +102,7 @@ const longestRule = 366 * 24 * time.Hour
 func standingRule(r *flow.Rule, at time.Time, roster flow.Roster) []string {
 	var lacks []string
 	switch idle := uncarried(r); {
-	case r.Case != onus.EmergencyCase && r.Case != onus.LateCase:
+	case r.Case == onus.RehireCase:
 		lacks = append(lacks, fmt.Sprintf("standing rule %s is of case %s, which can be written and tested, but nothing carries out yet: people would rely on it", r.Name, r.Case))
 	case len(idle) > 0:
 		lacks = append(lacks, fmt.Sprintf("standing rule %s has steps that nothing carries out yet, and people would rely on them: %s", r.Name, strings.Join(idle, ", ")))

@@ -392,11 +392,11 @@ func TestWhatATeamLacks(t *testing.T) {
 				return r
 			}
 			over.Rules = map[string]*flow.Rule{
-				"nobodys": {Name: "nobodys", Case: onus.OrphanCase}, "at night": {Name: "at night", Case: onus.EmergencyCase},
+				"nobodys": {Name: "nobodys", Case: onus.OrphanCase}, "again": {Name: "again", Case: onus.RehireCase}, "at night": {Name: "at night", Case: onus.EmergencyCase},
 				"out1": late(onus.RuleTell), "out2": late(onus.RuleTell, onus.RuleDisable),
 			}
 			missing = strings.Join(versions.Missing(over, w.scope(r, nil, over).Now, w.people), "\n")
-			if !strings.Contains(missing, "standing rule nobodys is of case orphan") || strings.Contains(missing, "standing rule at night is of case") ||
+			if !strings.Contains(missing, "standing rule again is of case rehire") || strings.Contains(missing, "standing rule nobodys is of case") || strings.Contains(missing, "standing rule at night is of case") ||
 				strings.Contains(missing, "out1") || !strings.Contains(missing, "standing rule out2 has steps that nothing carries out yet, and people would rely on them: step-disable") {
 				w.Errorf("a rule that nothing carries out:\n%s", missing)
 			}
