@@ -10,6 +10,7 @@ import (
 	"github.com/onus-id/onus/internal/attribution"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/ownership"
+	"github.com/onus-id/onus/internal/review"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -97,6 +98,21 @@ func DriftPage(found []server.FindingView, all bool, address string, now time.Ti
 // FindingPage is that of a finding, for somebody whom something bars or not.
 func FindingPage(f server.FindingView, bar string, now time.Time) templ.Component {
 	return finding(findingOf(f, bar, now))
+}
+
+// ReviewsPage is that of the lines that wait for a reviewer.
+func ReviewsPage(lines []review.Asked, total int, id string, now time.Time) templ.Component {
+	return reviews(reviewing(lines, total, id, now))
+}
+
+// CampaignsPage is that of the campaigns, for somebody who can start some.
+func CampaignsPage(all []onus.Campaign, start []string, address string, now time.Time) templ.Component {
+	return campaigns(campaigning(all, start, addressOf(address), now))
+}
+
+// CampaignPage is that of a campaign, for somebody who can close it or not.
+func CampaignPage(p review.Progress, can bool, now time.Time) templ.Component {
+	return campaign(campaignOf(p, can, now))
 }
 
 func addressOf(text string) *url.URL {

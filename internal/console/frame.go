@@ -37,6 +37,7 @@ var places = []placeView{
 	{Name: "Workflows", Path: "/workflows"},
 	{Name: "Health", Path: "/health"},
 	{Name: "Drift", Path: "/drift"},
+	{Name: "Campaigns", Path: "/campaigns"},
 }
 
 func (h *console) frameOf(l look, v view) frameView {

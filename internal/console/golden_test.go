@@ -103,6 +103,7 @@ var drawn = []func() map[string]templ.Component{
 	workflowPages,
 	healthPages,
 	driftPages,
+	reviewPages,
 }
 
 // A page is drawn from a view alone, and stays as it is unless somebody means

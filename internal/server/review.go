@@ -233,3 +233,13 @@ func (b *bearings) denial(ctx context.Context, t *authority.Thing) error {
 
 // CampaignNames are those that the definitions have.
 func (s *Server) CampaignNames() []string { return slices.Sorted(maps.Keys(s.Program.Campaigns)) }
+
+// ReviewsWaiting says how many lines wait for a reviewer, and which is the
+// first. It records nothing: they have not looked.
+func (s *Server) ReviewsWaiting(ctx context.Context, person string) (first review.Asked, n int, err error) {
+	lines, n, err := s.desk().Mine(ctx, person, 1)
+	if len(lines) > 0 {
+		first = lines[0]
+	}
+	return first, n, err
+}
