@@ -126,7 +126,7 @@ var house = []room{
 		"internal/demo/company internal/demo/scimdir internal/demo/ledgerapp"},
 	{"internal/bench", "onus connector"},
 
-	{"internal/remote", "onus api/client internal/attribution internal/authority internal/durable internal/engine internal/escalation internal/evidence internal/flow internal/health internal/ownership internal/review internal/server internal/trail"},
+	{"internal/remote", "onus ledger api/client internal/attribution internal/authority internal/durable internal/engine internal/escalation internal/evidence internal/flow internal/health internal/ownership internal/review internal/server internal/trail"},
 	{"internal/cli", "onus ledger internal/flow internal/flow/schema internal/flow/starter internal/planning internal/flowtest " +
 		"internal/health internal/escalation internal/review internal/engine internal/ownership internal/attribution internal/evidence internal/trail internal/authority internal/telemetry internal/httpapi internal/console internal/server internal/demo internal/durable internal/sshkey internal/signer internal/witness internal/remote"},
 	{"cmd/onus", "internal/cli"},

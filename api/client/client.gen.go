@@ -314,6 +314,8 @@ type Answer struct {
 
 // AnswerBody defines model for AnswerBody.
 type AnswerBody struct {
+	// Among how many are answered at a time
+	Among     *int64     `json:"among,omitempty"`
 	Assertion *Assertion `json:"assertion,omitempty"`
 
 	// Reason why; a no needs one
@@ -557,6 +559,22 @@ type AuthorityRuling struct {
 	Says    string  `json:"says"`
 }
 
+// BeginLoginRequest defines model for Begin-loginRequest.
+type BeginLoginRequest struct {
+	// Port of 127.0.0.1, where the program listens for the browser
+	Port     int64  `json:"port"`
+	Provider string `json:"provider"`
+}
+
+// BegunLogin defines model for BegunLogin.
+type BegunLogin struct {
+	// Address where to send the person's browser
+	Address string `json:"address"`
+
+	// Pending the program's to hold, until the browser comes back
+	Pending string `json:"pending"`
+}
+
 // Behalf defines model for Behalf.
 type Behalf struct {
 	Act *Behalf `json:"act,omitempty"`
@@ -584,6 +602,9 @@ type Caller struct {
 	Machine *bool     `json:"machine,omitempty"`
 	Name    string    `json:"name"`
 	Scopes  *[]string `json:"scopes,omitempty"`
+
+	// Token the ID of the token; absent: it is a session
+	Token *string `json:"token,omitempty"`
 }
 
 // Campaign defines model for Campaign.
@@ -607,6 +628,17 @@ type Campaign struct {
 	State    string     `json:"state"`
 	System   *string    `json:"system,omitempty"`
 	Terms    Terms      `json:"terms"`
+}
+
+// Campaigns defines model for Campaigns.
+type Campaigns struct {
+	Items *[]Campaign `json:"items"`
+
+	// Names of the definitions
+	Names *[]string `json:"names,omitempty"`
+
+	// Next the cursor of the next page; absent on the last
+	Next *string `json:"next,omitempty"`
 }
 
 // CatalogueView defines model for CatalogueView.
@@ -713,6 +745,15 @@ type DecisionBody struct {
 
 // DecisionBodyAct defines model for DecisionBody.Act.
 type DecisionBodyAct string
+
+// DecisionProof defines model for DecisionProof.
+type DecisionProof struct {
+	Decision  string  `json:"decision"`
+	Enrolment string  `json:"enrolment"`
+	Key       string  `json:"key"`
+	Site      *string `json:"site,omitempty"`
+	Statement string  `json:"statement"`
+}
 
 // Delegation defines model for Delegation.
 type Delegation struct {
@@ -1147,6 +1188,18 @@ type FindingView struct {
 	Why         *string            `json:"why,omitempty"`
 }
 
+// FinishLoginRequest defines model for Finish-loginRequest.
+type FinishLoginRequest struct {
+	Code  string `json:"code"`
+	Hours *int64 `json:"hours,omitempty"`
+
+	// Name what will use it, and where
+	Name     string `json:"name"`
+	Pending  string `json:"pending"`
+	Provider string `json:"provider"`
+	State    string `json:"state"`
+}
+
 // FlowFile defines model for FlowFile.
 type FlowFile struct {
 	Path string `json:"path"`
@@ -1301,6 +1354,36 @@ type KeptToken struct {
 	Used *time.Time `json:"used,omitempty"`
 }
 
+// LateDelay defines model for LateDelay.
+type LateDelay struct {
+	Cause string `json:"cause"`
+	Owner string `json:"owner"`
+	Took  int64  `json:"took"`
+}
+
+// LateThing defines model for LateThing.
+type LateThing struct {
+	Account     string  `json:"account"`
+	Entitlement *string `json:"entitlement,omitempty"`
+	Sensitivity string  `json:"sensitivity"`
+}
+
+// LateView defines model for LateView.
+type LateView struct {
+	Deadline  *time.Time   `json:"deadline,omitempty"`
+	Delays    *[]LateDelay `json:"delays"`
+	Exception *string      `json:"exception,omitempty"`
+	Identity  string       `json:"identity"`
+	Late      bool         `json:"late"`
+	Left      *[]LateThing `json:"left"`
+	Rule      *string      `json:"rule,omitempty"`
+	Says      string       `json:"says"`
+	Since     time.Time    `json:"since"`
+	System    string       `json:"system"`
+	Weight    int64        `json:"weight"`
+	Who       string       `json:"who"`
+}
+
 // LeaveBody defines model for LeaveBody.
 type LeaveBody struct {
 	// From the first day, in the organisation's zone
@@ -1385,17 +1468,17 @@ type ListAsked struct {
 	Next *string `json:"next,omitempty"`
 }
 
-// ListCampaign defines model for ListCampaign.
-type ListCampaign struct {
-	Items *[]Campaign `json:"items"`
+// ListCatalogueView defines model for ListCatalogueView.
+type ListCatalogueView struct {
+	Items *[]CatalogueView `json:"items"`
 
 	// Next the cursor of the next page; absent on the last
 	Next *string `json:"next,omitempty"`
 }
 
-// ListCatalogueView defines model for ListCatalogueView.
-type ListCatalogueView struct {
-	Items *[]CatalogueView `json:"items"`
+// ListDecisionProof defines model for ListDecisionProof.
+type ListDecisionProof struct {
+	Items *[]DecisionProof `json:"items"`
 
 	// Next the cursor of the next page; absent on the last
 	Next *string `json:"next,omitempty"`
@@ -1497,6 +1580,14 @@ type ListKeptToken struct {
 	Next *string `json:"next,omitempty"`
 }
 
+// ListLateView defines model for ListLateView.
+type ListLateView struct {
+	Items *[]LateView `json:"items"`
+
+	// Next the cursor of the next page; absent on the last
+	Next *string `json:"next,omitempty"`
+}
+
 // ListLogLine defines model for ListLogLine.
 type ListLogLine struct {
 	Items *[]LogLine `json:"items"`
@@ -1588,6 +1679,15 @@ type LogLine struct {
 	// State what the event left
 	State   interface{} `json:"state,omitempty"`
 	Subject *string     `json:"subject,omitempty"`
+}
+
+// LoginByInvitationRequest defines model for Login-by-invitationRequest.
+type LoginByInvitationRequest struct {
+	Code  string `json:"code"`
+	Hours *int64 `json:"hours,omitempty"`
+
+	// Name what will use it, and where
+	Name string `json:"name"`
 }
 
 // MachineAccount defines model for MachineAccount.
@@ -2835,6 +2935,7 @@ type ListReversalsParams struct {
 
 // ListReviewLinesParams defines parameters for ListReviewLines.
 type ListReviewLinesParams struct {
+	// Limit how many are listed; 0: all
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -2963,6 +3064,15 @@ type ExemptJSONRequestBody = ExemptionBody
 
 // RedeemInvitationJSONRequestBody defines body for RedeemInvitation for application/json ContentType.
 type RedeemInvitationJSONRequestBody = RedeemInvitationRequest
+
+// BeginLoginJSONRequestBody defines body for BeginLogin for application/json ContentType.
+type BeginLoginJSONRequestBody = BeginLoginRequest
+
+// FinishLoginJSONRequestBody defines body for FinishLogin for application/json ContentType.
+type FinishLoginJSONRequestBody = FinishLoginRequest
+
+// LoginByInvitationJSONRequestBody defines body for LoginByInvitation for application/json ContentType.
+type LoginByInvitationJSONRequestBody = LoginByInvitationRequest
 
 // FinishPasskeyJSONRequestBody defines body for FinishPasskey for application/json ContentType.
 type FinishPasskeyJSONRequestBody = FinishPasskeyJSONBody
@@ -3102,6 +3212,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/approvals/{id}/answers (the `AnswerApproval` operationId).
 	AnswerApproval(ctx context.Context, id string, params *AnswerApprovalParams, body AnswerApprovalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ProveAnswers Proofs of the decisions that are signed, to be checked offline
+	//
+	// Corresponds with GET /api/v1/approvals/{id}/proofs (the `ProveAnswers` operationId).
+	ProveAnswers(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// VerifyAnswers Whether the answers to an approval are signed, and the signatures good
 	//
@@ -3375,6 +3490,11 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/errors/{id}/replies (the `ReplyToVerdict` operationId).
 	ReplyToVerdict(ctx context.Context, id string, body ReplyToVerdictJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ErrorScope What a reversal undoes, of all that the cause of an access error did
+	//
+	// Corresponds with GET /api/v1/errors/{id}/scope (the `ErrorScope` operationId).
+	ErrorScope(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Receipt The proof that an event is in the ledger, as a C2SP tlog-proof
 	//
 	// Corresponds with GET /api/v1/events/{id}/receipt (the `Receipt` operationId).
@@ -3427,6 +3547,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/exceptions/{id}/decisions (the `DecideException` operationId).
 	DecideException(ctx context.Context, id string, params *DecideExceptionParams, body DecideExceptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ProveDecisions Proofs of the decisions that are signed, to be checked offline
+	//
+	// Corresponds with GET /api/v1/exceptions/{id}/proofs (the `ProveDecisions` operationId).
+	ProveDecisions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// VerifyDecisions Whether the decision on an exception is signed, and the signature good
 	//
@@ -3485,6 +3610,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/invitations (the `Invite` operationId).
 	Invite(ctx context.Context, body InviteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListLate What leavers still have, the heaviest first, and what holds it up
+	//
+	// Corresponds with GET /api/v1/late (the `ListLate` operationId).
+	ListLate(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ComeBack End every leave of whoever asks
 	//
@@ -3692,6 +3822,11 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/rules (the `ListRules` operationId).
 	ListRules(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// SealRules What to do when Onus itself is down, to be printed and sealed
+	//
+	// Corresponds with GET /api/v1/rules/sealed (the `SealRules` operationId).
+	SealRules(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReplayWithBody Make a recorded decision again, or with one thing otherwise; nothing is changed by it
 	//
 	// Takes any type of body and a specified content type.
@@ -3739,6 +3874,48 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/sign-in/invitation (the `RedeemInvitation` operationId).
 	RedeemInvitation(ctx context.Context, body RedeemInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// BeginLoginWithBody Begin to sign in from a program that listens on a loopback address
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/native/begin (the `BeginLogin` operationId).
+	BeginLoginWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BeginLogin Begin to sign in from a program that listens on a loopback address
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/native/begin (the `BeginLogin` operationId).
+	BeginLogin(ctx context.Context, body BeginLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FinishLoginWithBody A token for whom the browser brought back
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/native/finish (the `FinishLogin` operationId).
+	FinishLoginWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FinishLogin A token for whom the browser brought back
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/native/finish (the `FinishLogin` operationId).
+	FinishLogin(ctx context.Context, body FinishLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LoginByInvitationWithBody A token by an invitation, once
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/native/invitation (the `LoginByInvitation` operationId).
+	LoginByInvitationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LoginByInvitation A token by an invitation, once
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/sign-in/native/invitation (the `LoginByInvitation` operationId).
+	LoginByInvitation(ctx context.Context, body LoginByInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// BeginPasskey Begin to sign in by a passkey
 	//
 	// Corresponds with POST /api/v1/sign-in/passkey/begin (the `BeginPasskey` operationId).
@@ -3757,6 +3934,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/sign-in/passkey/finish (the `FinishPasskey` operationId).
 	FinishPasskey(ctx context.Context, body FinishPasskeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListProviders Where people sign in by single sign-on
+	//
+	// Corresponds with GET /api/v1/sign-in/providers (the `ListProviders` operationId).
+	ListProviders(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ExchangeTokenWithBody A token for what an identity provider says of a workload
 	//
@@ -3896,6 +4078,11 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/workflows/{workflow}/pause (the `PauseWorkflow` operationId).
 	PauseWorkflow(ctx context.Context, workflow string, body PauseWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PreviewRecall How far a version of a workflow reached; nothing is done
+	//
+	// Corresponds with GET /api/v1/workflows/{workflow}/versions/{version}/reach (the `PreviewRecall` operationId).
+	PreviewRecall(ctx context.Context, workflow string, version int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// RecallVersionWithBody Take a bad version of a workflow back: pause it, and undo what it did if the order says so
 	//
 	// Takes any type of body and a specified content type.
@@ -3999,6 +4186,21 @@ func (c *Client) AnswerApprovalWithBody(ctx context.Context, id string, params *
 // Corresponds with POST /api/v1/approvals/{id}/answers (the `AnswerApproval` operationId).
 func (c *Client) AnswerApproval(ctx context.Context, id string, params *AnswerApprovalParams, body AnswerApprovalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAnswerApprovalRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ProveAnswers Proofs of the decisions that are signed, to be checked offline
+//
+// Corresponds with GET /api/v1/approvals/{id}/proofs (the `ProveAnswers` operationId).
+func (c *Client) ProveAnswers(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProveAnswersRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -4721,6 +4923,21 @@ func (c *Client) ReplyToVerdict(ctx context.Context, id string, body ReplyToVerd
 	return c.Client.Do(req)
 }
 
+// ErrorScope What a reversal undoes, of all that the cause of an access error did
+//
+// Corresponds with GET /api/v1/errors/{id}/scope (the `ErrorScope` operationId).
+func (c *Client) ErrorScope(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewErrorScopeRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Receipt The proof that an event is in the ledger, as a C2SP tlog-proof
 //
 // Corresponds with GET /api/v1/events/{id}/receipt (the `Receipt` operationId).
@@ -4854,6 +5071,21 @@ func (c *Client) DecideExceptionWithBody(ctx context.Context, id string, params 
 // Corresponds with POST /api/v1/exceptions/{id}/decisions (the `DecideException` operationId).
 func (c *Client) DecideException(ctx context.Context, id string, params *DecideExceptionParams, body DecideExceptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDecideExceptionRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ProveDecisions Proofs of the decisions that are signed, to be checked offline
+//
+// Corresponds with GET /api/v1/exceptions/{id}/proofs (the `ProveDecisions` operationId).
+func (c *Client) ProveDecisions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProveDecisionsRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -5012,6 +5244,21 @@ func (c *Client) InviteWithBody(ctx context.Context, contentType string, body io
 // Corresponds with POST /api/v1/invitations (the `Invite` operationId).
 func (c *Client) Invite(ctx context.Context, body InviteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewInviteRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListLate What leavers still have, the heaviest first, and what holds it up
+//
+// Corresponds with GET /api/v1/late (the `ListLate` operationId).
+func (c *Client) ListLate(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListLateRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -5568,6 +5815,21 @@ func (c *Client) ListRules(ctx context.Context, reqEditors ...RequestEditorFn) (
 	return c.Client.Do(req)
 }
 
+// SealRules What to do when Onus itself is down, to be printed and sealed
+//
+// Corresponds with GET /api/v1/rules/sealed (the `SealRules` operationId).
+func (c *Client) SealRules(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSealRulesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReplayWithBody Make a recorded decision again, or with one thing otherwise; nothing is changed by it
 //
 // Takes any type of body and a specified content type.
@@ -5685,6 +5947,108 @@ func (c *Client) RedeemInvitation(ctx context.Context, body RedeemInvitationJSON
 	return c.Client.Do(req)
 }
 
+// BeginLoginWithBody Begin to sign in from a program that listens on a loopback address
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/sign-in/native/begin (the `BeginLogin` operationId).
+func (c *Client) BeginLoginWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBeginLoginRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BeginLogin Begin to sign in from a program that listens on a loopback address
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/sign-in/native/begin (the `BeginLogin` operationId).
+func (c *Client) BeginLogin(ctx context.Context, body BeginLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBeginLoginRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FinishLoginWithBody A token for whom the browser brought back
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/sign-in/native/finish (the `FinishLogin` operationId).
+func (c *Client) FinishLoginWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFinishLoginRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FinishLogin A token for whom the browser brought back
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/sign-in/native/finish (the `FinishLogin` operationId).
+func (c *Client) FinishLogin(ctx context.Context, body FinishLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFinishLoginRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LoginByInvitationWithBody A token by an invitation, once
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/sign-in/native/invitation (the `LoginByInvitation` operationId).
+func (c *Client) LoginByInvitationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLoginByInvitationRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LoginByInvitation A token by an invitation, once
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/sign-in/native/invitation (the `LoginByInvitation` operationId).
+func (c *Client) LoginByInvitation(ctx context.Context, body LoginByInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLoginByInvitationRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // BeginPasskey Begin to sign in by a passkey
 //
 // Corresponds with POST /api/v1/sign-in/passkey/begin (the `BeginPasskey` operationId).
@@ -5724,6 +6088,21 @@ func (c *Client) FinishPasskeyWithBody(ctx context.Context, contentType string, 
 // Corresponds with POST /api/v1/sign-in/passkey/finish (the `FinishPasskey` operationId).
 func (c *Client) FinishPasskey(ctx context.Context, body FinishPasskeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewFinishPasskeyRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListProviders Where people sign in by single sign-on
+//
+// Corresponds with GET /api/v1/sign-in/providers (the `ListProviders` operationId).
+func (c *Client) ListProviders(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProvidersRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -6092,6 +6471,21 @@ func (c *Client) PauseWorkflow(ctx context.Context, workflow string, body PauseW
 	return c.Client.Do(req)
 }
 
+// PreviewRecall How far a version of a workflow reached; nothing is done
+//
+// Corresponds with GET /api/v1/workflows/{workflow}/versions/{version}/reach (the `PreviewRecall` operationId).
+func (c *Client) PreviewRecall(ctx context.Context, workflow string, version int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewRecallRequest(c.Server, workflow, version)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // RecallVersionWithBody Take a bad version of a workflow back: pause it, and undo what it did if the order says so
 //
 // Takes any type of body and a specified content type.
@@ -6342,6 +6736,40 @@ func NewAnswerApprovalRequestWithBody(server string, id string, params *AnswerAp
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewProveAnswersRequest constructs an http.Request for the ProveAnswers method
+func NewProveAnswersRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/approvals/%s/proofs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -7849,6 +8277,40 @@ func NewReplyToVerdictRequestWithBody(server string, id string, contentType stri
 	return req, nil
 }
 
+// NewErrorScopeRequest constructs an http.Request for the ErrorScope method
+func NewErrorScopeRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/errors/%s/scope", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReceiptRequest constructs an http.Request for the Receipt method
 func NewReceiptRequest(server string, id string) (*http.Request, error) {
 	var err error
@@ -8210,6 +8672,40 @@ func NewDecideExceptionRequestWithBody(server string, id string, params *DecideE
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewProveDecisionsRequest constructs an http.Request for the ProveDecisions method
+func NewProveDecisionsRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/exceptions/%s/proofs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -8650,6 +9146,33 @@ func NewInviteRequestWithBody(server string, contentType string, body io.Reader)
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListLateRequest constructs an http.Request for the ListLate method
+func NewListLateRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/late")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -9873,6 +10396,33 @@ func NewListRulesRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewSealRulesRequest constructs an http.Request for the SealRules method
+func NewSealRulesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/rules/sealed")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReplayRequest calls the generic Replay builder with application/json body
 func NewReplayRequest(server string, id string, body ReplayJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -10073,6 +10623,126 @@ func NewRedeemInvitationRequestWithBody(server string, contentType string, body 
 	return req, nil
 }
 
+// NewBeginLoginRequest calls the generic BeginLogin builder with application/json body
+func NewBeginLoginRequest(server string, body BeginLoginJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewBeginLoginRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewBeginLoginRequestWithBody constructs an http.Request for the BeginLogin method, with any body, and a specified content type
+func NewBeginLoginRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/native/begin")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewFinishLoginRequest calls the generic FinishLogin builder with application/json body
+func NewFinishLoginRequest(server string, body FinishLoginJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewFinishLoginRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewFinishLoginRequestWithBody constructs an http.Request for the FinishLogin method, with any body, and a specified content type
+func NewFinishLoginRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/native/finish")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewLoginByInvitationRequest calls the generic LoginByInvitation builder with application/json body
+func NewLoginByInvitationRequest(server string, body LoginByInvitationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewLoginByInvitationRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewLoginByInvitationRequestWithBody constructs an http.Request for the LoginByInvitation method, with any body, and a specified content type
+func NewLoginByInvitationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/native/invitation")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewBeginPasskeyRequest constructs an http.Request for the BeginPasskey method
 func NewBeginPasskeyRequest(server string) (*http.Request, error) {
 	var err error
@@ -10136,6 +10806,33 @@ func NewFinishPasskeyRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListProvidersRequest constructs an http.Request for the ListProviders method
+func NewListProvidersRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/providers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -10762,6 +11459,47 @@ func NewPauseWorkflowRequestWithBody(server string, workflow string, contentType
 	return req, nil
 }
 
+// NewPreviewRecallRequest constructs an http.Request for the PreviewRecall method
+func NewPreviewRecallRequest(server string, workflow string, version int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "workflow", workflow, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "version", version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/workflows/%s/versions/%s/reach", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewRecallVersionRequest calls the generic RecallVersion builder with application/json body
 func NewRecallVersionRequest(server string, workflow string, version int64, body RecallVersionJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -10901,6 +11639,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/approvals/{id}/answers (the `AnswerApproval` operationId).
 	AnswerApprovalWithResponse(ctx context.Context, id string, params *AnswerApprovalParams, body AnswerApprovalJSONRequestBody, reqEditors ...RequestEditorFn) (*AnswerApprovalReply, error)
+
+	// ProveAnswersWithResponse Proofs of the decisions that are signed, to be checked offline
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/approvals/{id}/proofs (the `ProveAnswers` operationId).
+	ProveAnswersWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ProveAnswersReply, error)
 
 	// VerifyAnswersWithResponse Whether the answers to an approval are signed, and the signatures good
 	//
@@ -11210,6 +11955,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/errors/{id}/replies (the `ReplyToVerdict` operationId).
 	ReplyToVerdictWithResponse(ctx context.Context, id string, body ReplyToVerdictJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplyToVerdictReply, error)
 
+	// ErrorScopeWithResponse What a reversal undoes, of all that the cause of an access error did
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/errors/{id}/scope (the `ErrorScope` operationId).
+	ErrorScopeWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ErrorScopeReply, error)
+
 	// ReceiptWithResponse The proof that an event is in the ledger, as a C2SP tlog-proof
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11272,6 +12024,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/exceptions/{id}/decisions (the `DecideException` operationId).
 	DecideExceptionWithResponse(ctx context.Context, id string, params *DecideExceptionParams, body DecideExceptionJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideExceptionReply, error)
+
+	// ProveDecisionsWithResponse Proofs of the decisions that are signed, to be checked offline
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/exceptions/{id}/proofs (the `ProveDecisions` operationId).
+	ProveDecisionsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ProveDecisionsReply, error)
 
 	// VerifyDecisionsWithResponse Whether the decision on an exception is signed, and the signature good
 	//
@@ -11342,6 +12101,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/invitations (the `Invite` operationId).
 	InviteWithResponse(ctx context.Context, body InviteJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteReply, error)
+
+	// ListLateWithResponse What leavers still have, the heaviest first, and what holds it up
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/late (the `ListLate` operationId).
+	ListLateWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListLateReply, error)
 
 	// ComeBackWithResponse End every leave of whoever asks
 	//
@@ -11581,6 +12347,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/rules (the `ListRules` operationId).
 	ListRulesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListRulesReply, error)
 
+	// SealRulesWithResponse What to do when Onus itself is down, to be printed and sealed
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/rules/sealed (the `SealRules` operationId).
+	SealRulesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SealRulesReply, error)
+
 	// ReplayWithBodyWithResponse Make a recorded decision again, or with one thing otherwise; nothing is changed by it
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -11630,6 +12403,48 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/sign-in/invitation (the `RedeemInvitation` operationId).
 	RedeemInvitationWithResponse(ctx context.Context, body RedeemInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*RedeemInvitationReply, error)
 
+	// BeginLoginWithBodyWithResponse Begin to sign in from a program that listens on a loopback address
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/native/begin (the `BeginLogin` operationId).
+	BeginLoginWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BeginLoginReply, error)
+
+	// BeginLoginWithResponse Begin to sign in from a program that listens on a loopback address
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/native/begin (the `BeginLogin` operationId).
+	BeginLoginWithResponse(ctx context.Context, body BeginLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*BeginLoginReply, error)
+
+	// FinishLoginWithBodyWithResponse A token for whom the browser brought back
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/native/finish (the `FinishLogin` operationId).
+	FinishLoginWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FinishLoginReply, error)
+
+	// FinishLoginWithResponse A token for whom the browser brought back
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/native/finish (the `FinishLogin` operationId).
+	FinishLoginWithResponse(ctx context.Context, body FinishLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*FinishLoginReply, error)
+
+	// LoginByInvitationWithBodyWithResponse A token by an invitation, once
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/native/invitation (the `LoginByInvitation` operationId).
+	LoginByInvitationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LoginByInvitationReply, error)
+
+	// LoginByInvitationWithResponse A token by an invitation, once
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sign-in/native/invitation (the `LoginByInvitation` operationId).
+	LoginByInvitationWithResponse(ctx context.Context, body LoginByInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*LoginByInvitationReply, error)
+
 	// BeginPasskeyWithResponse Begin to sign in by a passkey
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11650,6 +12465,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/sign-in/passkey/finish (the `FinishPasskey` operationId).
 	FinishPasskeyWithResponse(ctx context.Context, body FinishPasskeyJSONRequestBody, reqEditors ...RequestEditorFn) (*FinishPasskeyReply, error)
+
+	// ListProvidersWithResponse Where people sign in by single sign-on
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sign-in/providers (the `ListProviders` operationId).
+	ListProvidersWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListProvidersReply, error)
 
 	// ExchangeTokenWithBodyWithResponse A token for what an identity provider says of a workload
 	//
@@ -11804,6 +12626,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /api/v1/workflows/{workflow}/pause (the `PauseWorkflow` operationId).
 	PauseWorkflowWithResponse(ctx context.Context, workflow string, body PauseWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*PauseWorkflowReply, error)
+
+	// PreviewRecallWithResponse How far a version of a workflow reached; nothing is done
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/workflows/{workflow}/versions/{version}/reach (the `PreviewRecall` operationId).
+	PreviewRecallWithResponse(ctx context.Context, workflow string, version int64, reqEditors ...RequestEditorFn) (*PreviewRecallReply, error)
 
 	// RecallVersionWithBodyWithResponse Take a bad version of a workflow back: pause it, and undo what it did if the order says so
 	//
@@ -12187,6 +13016,89 @@ func (r AnswerApprovalReply) ContentType() string {
 	return ""
 }
 
+type ProveAnswersReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListDecisionProof
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ProveAnswersReply) GetJSON200() *ListDecisionProof {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ProveAnswersReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ProveAnswersReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ProveAnswersReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ProveAnswersReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ProveAnswersReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ProveAnswersReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ProveAnswersReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ProveAnswersReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ProveAnswersReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ProveAnswersReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type VerifyAnswersReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -12371,7 +13283,7 @@ type ListCampaignsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *ListCampaign
+	JSON200 *Campaigns
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *ProblemDetails
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
@@ -12387,7 +13299,7 @@ type ListCampaignsReply struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListCampaignsReply) GetJSON200() *ListCampaign {
+func (r ListCampaignsReply) GetJSON200() *Campaigns {
 	return r.JSON200
 }
 
@@ -14984,6 +15896,89 @@ func (r ReplyToVerdictReply) ContentType() string {
 	return ""
 }
 
+type ErrorScopeReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReversalScope
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ErrorScopeReply) GetJSON200() *ReversalScope {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ErrorScopeReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ErrorScopeReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ErrorScopeReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ErrorScopeReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ErrorScopeReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ErrorScopeReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ErrorScopeReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ErrorScopeReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ErrorScopeReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ErrorScopeReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReceiptReply200Headers the declared response headers of an HTTP 200 response for Receipt
 type ReceiptReply200Headers struct {
 	ContentType *string
@@ -15594,6 +16589,89 @@ func (r DecideExceptionReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r DecideExceptionReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ProveDecisionsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListDecisionProof
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ProveDecisionsReply) GetJSON200() *ListDecisionProof {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ProveDecisionsReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ProveDecisionsReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ProveDecisionsReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ProveDecisionsReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ProveDecisionsReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ProveDecisionsReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ProveDecisionsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ProveDecisionsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ProveDecisionsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ProveDecisionsReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16293,6 +17371,89 @@ func (r InviteReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r InviteReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListLateReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListLateView
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListLateReply) GetJSON200() *ListLateView {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListLateReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListLateReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListLateReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListLateReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListLateReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListLateReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ListLateReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListLateReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListLateReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListLateReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -18535,6 +19696,89 @@ func (r ListRulesReply) ContentType() string {
 	return ""
 }
 
+// SealRulesReply200Headers the declared response headers of an HTTP 200 response for SealRules
+type SealRulesReply200Headers struct {
+	ContentType *string
+}
+
+type SealRulesReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SealRulesReply200Headers
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r SealRulesReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SealRulesReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r SealRulesReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r SealRulesReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r SealRulesReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r SealRulesReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r SealRulesReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SealRulesReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SealRulesReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SealRulesReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ReplayReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -18916,6 +20160,297 @@ func (r RedeemInvitationReply) ContentType() string {
 	return ""
 }
 
+type BeginLoginReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BegunLogin
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r BeginLoginReply) GetJSON200() *BegunLogin {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r BeginLoginReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r BeginLoginReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r BeginLoginReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r BeginLoginReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r BeginLoginReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r BeginLoginReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r BeginLoginReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r BeginLoginReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r BeginLoginReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BeginLoginReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BeginLoginReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BeginLoginReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type FinishLoginReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MadeToken
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r FinishLoginReply) GetJSON200() *MadeToken {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r FinishLoginReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r FinishLoginReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r FinishLoginReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r FinishLoginReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r FinishLoginReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r FinishLoginReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r FinishLoginReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r FinishLoginReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r FinishLoginReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FinishLoginReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FinishLoginReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FinishLoginReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type LoginByInvitationReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MadeToken
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r LoginByInvitationReply) GetJSON200() *MadeToken {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r LoginByInvitationReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r LoginByInvitationReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r LoginByInvitationReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r LoginByInvitationReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r LoginByInvitationReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r LoginByInvitationReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r LoginByInvitationReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r LoginByInvitationReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r LoginByInvitationReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LoginByInvitationReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LoginByInvitationReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LoginByInvitationReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // BeginPasskeyReply200Headers the declared response headers of an HTTP 200 response for BeginPasskey
 type BeginPasskeyReply200Headers struct {
 	SetCookie *string
@@ -19118,6 +20653,89 @@ func (r FinishPasskeyReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r FinishPasskeyReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListProvidersReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListString
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListProvidersReply) GetJSON200() *ListString {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListProvidersReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListProvidersReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListProvidersReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListProvidersReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListProvidersReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListProvidersReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ListProvidersReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProvidersReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProvidersReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProvidersReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -20537,6 +22155,89 @@ func (r PauseWorkflowReply) ContentType() string {
 	return ""
 }
 
+type PreviewRecallReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecallView
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PreviewRecallReply) GetJSON200() *RecallView {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PreviewRecallReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PreviewRecallReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PreviewRecallReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PreviewRecallReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PreviewRecallReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PreviewRecallReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r PreviewRecallReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewRecallReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewRecallReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PreviewRecallReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type RecallVersionReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -20710,6 +22411,19 @@ func (c *ClientWithResponses) AnswerApprovalWithResponse(ctx context.Context, id
 		return nil, err
 	}
 	return ParseAnswerApprovalReply(rsp)
+}
+
+// ProveAnswersWithResponse Proofs of the decisions that are signed, to be checked offline
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/approvals/{id}/proofs (the `ProveAnswers` operationId).
+func (c *ClientWithResponses) ProveAnswersWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ProveAnswersReply, error) {
+	rsp, err := c.ProveAnswers(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProveAnswersReply(rsp)
 }
 
 // VerifyAnswersWithResponse Whether the answers to an approval are signed, and the signatures good
@@ -21284,6 +22998,19 @@ func (c *ClientWithResponses) ReplyToVerdictWithResponse(ctx context.Context, id
 	return ParseReplyToVerdictReply(rsp)
 }
 
+// ErrorScopeWithResponse What a reversal undoes, of all that the cause of an access error did
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/errors/{id}/scope (the `ErrorScope` operationId).
+func (c *ClientWithResponses) ErrorScopeWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ErrorScopeReply, error) {
+	rsp, err := c.ErrorScope(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseErrorScopeReply(rsp)
+}
+
 // ReceiptWithResponse The proof that an event is in the ledger, as a C2SP tlog-proof
 //
 // Returns a wrapper object for the known response body format(s).
@@ -21399,6 +23126,19 @@ func (c *ClientWithResponses) DecideExceptionWithResponse(ctx context.Context, i
 		return nil, err
 	}
 	return ParseDecideExceptionReply(rsp)
+}
+
+// ProveDecisionsWithResponse Proofs of the decisions that are signed, to be checked offline
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/exceptions/{id}/proofs (the `ProveDecisions` operationId).
+func (c *ClientWithResponses) ProveDecisionsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ProveDecisionsReply, error) {
+	rsp, err := c.ProveDecisions(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProveDecisionsReply(rsp)
 }
 
 // VerifyDecisionsWithResponse Whether the decision on an exception is signed, and the signature good
@@ -21529,6 +23269,19 @@ func (c *ClientWithResponses) InviteWithResponse(ctx context.Context, body Invit
 		return nil, err
 	}
 	return ParseInviteReply(rsp)
+}
+
+// ListLateWithResponse What leavers still have, the heaviest first, and what holds it up
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/late (the `ListLate` operationId).
+func (c *ClientWithResponses) ListLateWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListLateReply, error) {
+	rsp, err := c.ListLate(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListLateReply(rsp)
 }
 
 // ComeBackWithResponse End every leave of whoever asks
@@ -21973,6 +23726,19 @@ func (c *ClientWithResponses) ListRulesWithResponse(ctx context.Context, reqEdit
 	return ParseListRulesReply(rsp)
 }
 
+// SealRulesWithResponse What to do when Onus itself is down, to be printed and sealed
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/rules/sealed (the `SealRules` operationId).
+func (c *ClientWithResponses) SealRulesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SealRulesReply, error) {
+	rsp, err := c.SealRules(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSealRulesReply(rsp)
+}
+
 // ReplayWithBodyWithResponse Make a recorded decision again, or with one thing otherwise; nothing is changed by it
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -22064,6 +23830,84 @@ func (c *ClientWithResponses) RedeemInvitationWithResponse(ctx context.Context, 
 	return ParseRedeemInvitationReply(rsp)
 }
 
+// BeginLoginWithBodyWithResponse Begin to sign in from a program that listens on a loopback address
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/native/begin (the `BeginLogin` operationId).
+func (c *ClientWithResponses) BeginLoginWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BeginLoginReply, error) {
+	rsp, err := c.BeginLoginWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBeginLoginReply(rsp)
+}
+
+// BeginLoginWithResponse Begin to sign in from a program that listens on a loopback address
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/native/begin (the `BeginLogin` operationId).
+func (c *ClientWithResponses) BeginLoginWithResponse(ctx context.Context, body BeginLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*BeginLoginReply, error) {
+	rsp, err := c.BeginLogin(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBeginLoginReply(rsp)
+}
+
+// FinishLoginWithBodyWithResponse A token for whom the browser brought back
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/native/finish (the `FinishLogin` operationId).
+func (c *ClientWithResponses) FinishLoginWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FinishLoginReply, error) {
+	rsp, err := c.FinishLoginWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFinishLoginReply(rsp)
+}
+
+// FinishLoginWithResponse A token for whom the browser brought back
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/native/finish (the `FinishLogin` operationId).
+func (c *ClientWithResponses) FinishLoginWithResponse(ctx context.Context, body FinishLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*FinishLoginReply, error) {
+	rsp, err := c.FinishLogin(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFinishLoginReply(rsp)
+}
+
+// LoginByInvitationWithBodyWithResponse A token by an invitation, once
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/native/invitation (the `LoginByInvitation` operationId).
+func (c *ClientWithResponses) LoginByInvitationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LoginByInvitationReply, error) {
+	rsp, err := c.LoginByInvitationWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLoginByInvitationReply(rsp)
+}
+
+// LoginByInvitationWithResponse A token by an invitation, once
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sign-in/native/invitation (the `LoginByInvitation` operationId).
+func (c *ClientWithResponses) LoginByInvitationWithResponse(ctx context.Context, body LoginByInvitationJSONRequestBody, reqEditors ...RequestEditorFn) (*LoginByInvitationReply, error) {
+	rsp, err := c.LoginByInvitation(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLoginByInvitationReply(rsp)
+}
+
 // BeginPasskeyWithResponse Begin to sign in by a passkey
 //
 // Returns a wrapper object for the known response body format(s).
@@ -22101,6 +23945,19 @@ func (c *ClientWithResponses) FinishPasskeyWithResponse(ctx context.Context, bod
 		return nil, err
 	}
 	return ParseFinishPasskeyReply(rsp)
+}
+
+// ListProvidersWithResponse Where people sign in by single sign-on
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sign-in/providers (the `ListProviders` operationId).
+func (c *ClientWithResponses) ListProvidersWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListProvidersReply, error) {
+	rsp, err := c.ListProviders(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProvidersReply(rsp)
 }
 
 // ExchangeTokenWithBodyWithResponse A token for what an identity provider says of a workload
@@ -22387,6 +24244,19 @@ func (c *ClientWithResponses) PauseWorkflowWithResponse(ctx context.Context, wor
 		return nil, err
 	}
 	return ParsePauseWorkflowReply(rsp)
+}
+
+// PreviewRecallWithResponse How far a version of a workflow reached; nothing is done
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/workflows/{workflow}/versions/{version}/reach (the `PreviewRecall` operationId).
+func (c *ClientWithResponses) PreviewRecallWithResponse(ctx context.Context, workflow string, version int64, reqEditors ...RequestEditorFn) (*PreviewRecallReply, error) {
+	rsp, err := c.PreviewRecall(ctx, workflow, version, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewRecallReply(rsp)
 }
 
 // RecallVersionWithBodyWithResponse Take a bad version of a workflow back: pause it, and undo what it did if the order says so
@@ -22728,6 +24598,74 @@ func ParseAnswerApprovalReply(rsp *http.Response) (*AnswerApprovalReply, error) 
 	return response, nil
 }
 
+// ParseProveAnswersReply parses an HTTP response from a ProveAnswersWithResponse call
+func ParseProveAnswersReply(rsp *http.Response) (*ProveAnswersReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ProveAnswersReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListDecisionProof
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseVerifyAnswersReply parses an HTTP response from a VerifyAnswersWithResponse call
 func ParseVerifyAnswersReply(rsp *http.Response) (*VerifyAnswersReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -22893,7 +24831,7 @@ func ParseListCampaignsReply(rsp *http.Response) (*ListCampaignsReply, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest ListCampaign
+		var dest Campaigns
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -25072,6 +27010,74 @@ func ParseReplyToVerdictReply(rsp *http.Response) (*ReplyToVerdictReply, error) 
 	return response, nil
 }
 
+// ParseErrorScopeReply parses an HTTP response from a ErrorScopeWithResponse call
+func ParseErrorScopeReply(rsp *http.Response) (*ErrorScopeReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ErrorScopeReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReversalScope
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseReceiptReply parses an HTTP response from a ReceiptWithResponse call
 func ParseReceiptReply(rsp *http.Response) (*ReceiptReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -25568,6 +27574,74 @@ func ParseDecideExceptionReply(rsp *http.Response) (*DecideExceptionReply, error
 			return nil, err
 		}
 		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseProveDecisionsReply parses an HTTP response from a ProveDecisionsWithResponse call
+func ParseProveDecisionsReply(rsp *http.Response) (*ProveDecisionsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ProveDecisionsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListDecisionProof
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ProblemDetails
@@ -26156,6 +28230,74 @@ func ParseInviteReply(rsp *http.Response) (*InviteReply, error) {
 			return nil, err
 		}
 		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListLateReply parses an HTTP response from a ListLateWithResponse call
+func ParseListLateReply(rsp *http.Response) (*ListLateReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListLateReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListLateView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ProblemDetails
@@ -28056,6 +30198,80 @@ func ParseListRulesReply(rsp *http.Response) (*ListRulesReply, error) {
 	return response, nil
 }
 
+// ParseSealRulesReply parses an HTTP response from a SealRulesWithResponse call
+func ParseSealRulesReply(rsp *http.Response) (*SealRulesReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SealRulesReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SealRulesReply200Headers
+		if values := rsp.Header.Values("Content-Type"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Type", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentType = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseReplayReply parses an HTTP response from a ReplayWithResponse call
 func ParseReplayReply(rsp *http.Response) (*ReplayReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -28383,6 +30599,252 @@ func ParseRedeemInvitationReply(rsp *http.Response) (*RedeemInvitationReply, err
 	return response, nil
 }
 
+// ParseBeginLoginReply parses an HTTP response from a BeginLoginWithResponse call
+func ParseBeginLoginReply(rsp *http.Response) (*BeginLoginReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BeginLoginReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BegunLogin
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseFinishLoginReply parses an HTTP response from a FinishLoginWithResponse call
+func ParseFinishLoginReply(rsp *http.Response) (*FinishLoginReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FinishLoginReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MadeToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseLoginByInvitationReply parses an HTTP response from a LoginByInvitationWithResponse call
+func ParseLoginByInvitationReply(rsp *http.Response) (*LoginByInvitationReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LoginByInvitationReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MadeToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseBeginPasskeyReply parses an HTTP response from a BeginPasskeyWithResponse call
 func ParseBeginPasskeyReply(rsp *http.Response) (*BeginPasskeyReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -28568,6 +31030,74 @@ func ParseFinishPasskeyReply(rsp *http.Response) (*FinishPasskeyReply, error) {
 			headers.SetCookie = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListProvidersReply parses an HTTP response from a ListProvidersWithResponse call
+func ParseListProvidersReply(rsp *http.Response) (*ListProvidersReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProvidersReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListString
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
 	}
 
 	return response, nil
@@ -29767,6 +32297,74 @@ func ParsePauseWorkflowReply(rsp *http.Response) (*PauseWorkflowReply, error) {
 			return nil, err
 		}
 		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePreviewRecallReply parses an HTTP response from a PreviewRecallWithResponse call
+func ParsePreviewRecallReply(rsp *http.Response) (*PreviewRecallReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewRecallReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecallView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ProblemDetails

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -8,6 +9,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,8 +22,9 @@ import (
 )
 
 const (
-	purposeOIDC = "sign in by oidc"
-	byOIDC      = "oidc"
+	purposeOIDC   = "sign in by oidc"
+	purposeNative = "sign in by oidc, from a program"
+	byOIDC        = "oidc"
 
 	// skew is how far the provider's clock may be from ours.
 	skew = time.Minute
@@ -68,9 +71,9 @@ func (p *Provider) provider(ctx context.Context) (*oidc.Provider, context.Contex
 	return p.got, ctx, nil
 }
 
-func (p *Provider) config(at *oidc.Provider) oauth2.Config {
+func (p *Provider) config(at *oidc.Provider, b begun) oauth2.Config {
 	return oauth2.Config{
-		ClientID: p.Client, ClientSecret: p.Secret, Endpoint: at.Endpoint(), RedirectURL: p.Redirect,
+		ClientID: p.Client, ClientSecret: p.Secret, Endpoint: at.Endpoint(), RedirectURL: cmp.Or(b.Redirect, p.Redirect),
 		Scopes: []string{oidc.ScopeOpenID, "profile", "email"},
 	}
 }
@@ -82,26 +85,44 @@ type begun struct {
 	Verifier string `json:"verifier"`
 	Return   string `json:"return"`
 	Verify   bool   `json:"verify"`
+	Redirect string `json:"redirect,omitempty"` // of a program; empty: ours
 }
 
 // BeginOIDC gives where to send the browser and what it is to hold meanwhile,
 // in a cookie that is HttpOnly, Secure and SameSite=Lax. With verify the
 // provider must verify who it is, whatever it remembers.
 func (d *Desk) BeginOIDC(ctx context.Context, p *Provider, returnTo string, verify bool) (address, pending string, err error) {
+	return d.beginOIDC(ctx, p, purposeOIDC, begun{Return: ReturnTo(returnTo), Verify: verify})
+}
+
+// BeginNative is BeginOIDC for a program on the person's own machine (RFC
+// 8252): the provider sends their browser back to where the program listens, on
+// this loopback address and no other. What is pending is the program's to hold.
+func (d *Desk) BeginNative(ctx context.Context, p *Provider, port int) (address, pending string, err error) {
+	if port < 1 || port > 65535 {
+		return "", "", onus.Errorf(onus.Invalid, "a port of the program's own", "nobody can listen at port %d", port)
+	}
+	return d.beginOIDC(ctx, p, purposeNative, begun{Redirect: "http://127.0.0.1:" + strconv.Itoa(port) + NativePath})
+}
+
+// NativePath is where a program listens for whom the provider sends back.
+const NativePath = "/onus/return"
+
+func (d *Desk) beginOIDC(ctx context.Context, p *Provider, purpose string, b begun) (address, pending string, err error) {
 	at, _, err := p.provider(ctx)
 	if err != nil {
 		return "", "", err
 	}
-	b := begun{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Return: ReturnTo(returnTo), Verify: verify}
+	b.State, b.Nonce, b.Verifier = rand.Text(), rand.Text(), oauth2.GenerateVerifier()
 	options := []oauth2.AuthCodeOption{oidc.Nonce(b.Nonce), oauth2.S256ChallengeOption(b.Verifier)}
-	if verify {
+	if b.Verify {
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
 		if len(p.ACR) > 0 {
 			options = append(options, oauth2.SetAuthURLParam("acr_values", strings.Join(p.ACR, " ")))
 		}
 	}
-	config := p.config(at)
-	pending, err = d.Seal.close(purposeOIDC, b, d.Now())
+	config := p.config(at, b)
+	pending, err = d.Seal.close(purpose, b, d.Now())
 	return config.AuthCodeURL(b.State, options...), pending, err
 }
 
@@ -118,8 +139,19 @@ type claims struct {
 // FinishOIDC ends a sign-in, with what the browser held and brought back from
 // the provider, and gives where it was to go.
 func (d *Desk) FinishOIDC(ctx context.Context, p *Provider, pending, state, code string) (in SignIn, returnTo string, err error) {
+	return d.finishOIDC(ctx, p, purposeOIDC, pending, state, code)
+}
+
+// FinishNative ends a sign-in that a program began. What a browser holds ends
+// none, nor does what a program holds end a browser's.
+func (d *Desk) FinishNative(ctx context.Context, p *Provider, pending, state, code string) (SignIn, error) {
+	in, _, err := d.finishOIDC(ctx, p, purposeNative, pending, state, code)
+	return in, err
+}
+
+func (d *Desk) finishOIDC(ctx context.Context, p *Provider, purpose, pending, state, code string) (in SignIn, returnTo string, err error) {
 	var b begun
-	if err := d.Seal.open(purposeOIDC, pending, &b, d.Now()); err != nil {
+	if err := d.Seal.open(purpose, pending, &b, d.Now()); err != nil {
 		return in, "", err
 	}
 	if subtle.ConstantTimeCompare([]byte(state), []byte(b.State)) != 1 || code == "" {
@@ -129,7 +161,7 @@ func (d *Desk) FinishOIDC(ctx context.Context, p *Provider, pending, state, code
 	if err != nil {
 		return in, "", err
 	}
-	config := p.config(at)
+	config := p.config(at, b)
 	answer, err := config.Exchange(ctx, code, oauth2.VerifierOption(b.Verifier))
 	if err != nil {
 		return in, "", errNobody() // its text may hold what the provider was sent

@@ -81,6 +81,16 @@ func (d *Desk) MakeToken(ctx context.Context, g Grantee) (text string, t store.T
 	return text, t, nil
 }
 
+// TokenFor makes a token for a program of whoever has shown who they are. No
+// session is begun, and one sign-in gives one token.
+func (d *Desk) TokenFor(ctx context.Context, in SignIn, g Grantee) (text string, t store.Token, err error) {
+	if in.Person == "" || in.Ceremony == "" {
+		return "", t, onus.Errorf(onus.Internal, "", "a token needs a person and the sign-in that it comes of")
+	}
+	g.Owner, g.By, g.Word = in.Person, "", in.How+" "+in.Ceremony
+	return d.MakeToken(ctx, g)
+}
+
 // owns says why somebody cannot have a token, if so: they have left, or are a
 // machine whose sponsor has.
 func (d *Desk) owns(ctx context.Context, r store.Reader, id onus.IdentityID) (onus.Identity, error) {

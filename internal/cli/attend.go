@@ -10,7 +10,6 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/escalation"
-	"github.com/onus-id/onus/internal/server"
 )
 
 // attendCmds are what somebody does about an exception short of deciding it.
@@ -44,9 +43,6 @@ func (e *env) attend(act, short, long, also string) *cobra.Command {
 		Example: "  onus exceptions " + act + " exc_4f --dir acme" + also,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
 			a := escalation.Act{Act: act, To: to, Reason: why}
 			if act == escalation.Snooze {
 				var err error
@@ -54,8 +50,8 @@ func (e *env) attend(act, short, long, also string) *cobra.Command {
 					return err
 				}
 			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				a.By, a.Person = e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
+				a.By, a.Person = by, person
 				x, err := s.Attend(ctx, args[0], a)
 				if err != nil {
 					return err
@@ -65,7 +61,7 @@ func (e *env) attend(act, short, long, also string) *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	switch act {
 	case escalation.Hand:
@@ -121,14 +117,10 @@ and that ends it. How long it took is counted in 'onus health'.`,
 		Example: "  onus exceptions drill joiner --dir acme --category unconfirmed",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
 			if category != "default" && !slices.Contains(onus.Categories, onus.Category(category)) {
 				return onus.Errorf(onus.Invalid, "it is one of "+categories(), "unknown category of exception %s", category)
 			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				by, person := e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				x, err := s.PractiseRoute(ctx, onus.WorkflowName(args[0]), onus.Category(category), by, person)
 				if err != nil {
 					return err
@@ -142,7 +134,7 @@ and that ends it. How long it took is counted in 'onus health'.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&category, "category", "default", "whose route is paged, such as unconfirmed")
 	return cmd

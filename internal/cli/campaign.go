@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/review"
-	"github.com/onus-id/onus/internal/server"
 )
 
 func (e *env) campaignCmd() *cobra.Command {
@@ -27,17 +25,6 @@ is decided and all that was denied is seen to be gone.`,
 	return cmd
 }
 
-// asPerson opens what is kept for an act of whoever is at the command line.
-func (e *env) asPerson(ctx context.Context, dir string, at place, act func(*server.Server, onus.Actor, string) error) error {
-	if err := server.Kept(at.data); err != nil && at.store == "" {
-		return err
-	}
-	return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-		by, person := e.operator(s.Program.Organisation)
-		return act(s, by, person)
-	})
-}
-
 func (e *env) startCampaign() *cobra.Command {
 	var (
 		at          place
@@ -50,7 +37,7 @@ whoever answers for the campaign may.`,
 		Example: "  onus campaign start finance-quarterly --reason 'first quarter' --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.asPerson(ctx, dir, at, func(s *server.Server, by onus.Actor, person string) error {
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				c, err := s.OpenCampaign(ctx, review.Order{Name: args[0], Reason: reason, By: by, Person: person})
 				if err != nil {
 					return err
@@ -60,7 +47,7 @@ whoever answers for the campaign may.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	return cmd
@@ -78,7 +65,7 @@ func (e *env) listCampaigns() *cobra.Command {
 		Example: "  onus campaign list --dir acme --all",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.asPerson(ctx, dir, at, func(s *server.Server, _ onus.Actor, _ string) error {
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
 				list, err := s.Campaigns(ctx, all)
 				if err != nil {
 					return err
@@ -98,14 +85,15 @@ func (e *env) listCampaigns() *cobra.Command {
 						return err
 					}
 				}
-				if names := s.CampaignNames(); len(names) > 0 {
+				names, err := s.CampaignNames(ctx)
+				if err == nil && len(names) > 0 {
 					fmt.Fprintf(e.out, "the definitions have %s\n", strings.Join(names, ", "))
 				}
-				return nil
+				return err
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().BoolVar(&all, "all", false, "those that are closed, too")
 	output.output(cmd)
@@ -125,7 +113,7 @@ planted lines were found is told when nothing is left to decide.`,
 		Example: "  onus campaign show finance-quarterly --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.asPerson(ctx, dir, at, func(s *server.Server, _ onus.Actor, _ string) error {
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
 				p, err := s.Campaign(ctx, args[0])
 				if err != nil {
 					return err
@@ -138,7 +126,7 @@ planted lines were found is told when nothing is left to decide.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	output.output(cmd)
 	return cmd
@@ -186,7 +174,7 @@ finds it. It gives nobody anything. Only the control owner of the campaign may.`
 		Example: "  onus campaign plant finance-quarterly finance-db role:ledger_write --for ada.lovelace --reason 'agreed in March' --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.asPerson(ctx, dir, at, func(s *server.Server, by onus.Actor, person string) error {
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				p, err := s.PlantLine(ctx, who, review.Planting{
 					Campaign: args[0], System: onus.SystemName(args[1]), Entitlement: args[2], Reason: reason, By: by, Person: person,
 				})
@@ -197,7 +185,7 @@ finds it. It gives nobody anything. Only the control owner of the campaign may.`
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&who, "for", "", "a login, a mail address or an ID")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
@@ -216,7 +204,7 @@ gone. The process that serves, and 'onus run', close by themselves what is done.
 		Example: "  onus campaign close finance-quarterly --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.asPerson(ctx, dir, at, func(s *server.Server, by onus.Actor, person string) error {
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				c, err := s.CloseCampaign(ctx, args[0], by, person)
 				if err == nil {
 					fmt.Fprintf(e.out, "%s is closed: all that was denied is gone\n", c.Terms.Name)
@@ -225,7 +213,7 @@ gone. The process that serves, and 'onus run', close by themselves what is done.
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	return cmd
 }

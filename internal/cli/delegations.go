@@ -9,7 +9,6 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/engine"
-	"github.com/onus-id/onus/internal/server"
 )
 
 func (e *env) delegateCmd() *cobra.Command {
@@ -26,12 +25,8 @@ answer about themself or what they asked for, and it ends at once when you leave
 		Example: "  onus approvals delegate mara@acme.example --from 2026-08-03 --until 2026-08-15 --reason 'on leave' --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				o := engine.DelegationOrder{To: args[0], Since: time.Time(from), Until: time.Time(until), Reason: reason}
-				o.By, o.Person = e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
+				o := engine.DelegationOrder{To: args[0], Since: time.Time(from), Until: time.Time(until), Reason: reason, By: by, Person: person}
 				d, err := s.Delegate(ctx, o)
 				if err == nil {
 					fmt.Fprintf(e.out, "%s: %s may answer in the place of %s from %s until %s\n", d.ID, d.To, d.From,
@@ -41,7 +36,7 @@ answer about themself or what they asked for, and it ends at once when you leave
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().Var(&from, "from", "from then on, as 2026-08-03; from now on unless said")
 	cmd.Flags().Var(&until, "until", "the end, as 2026-08-15 (its first moment)")
@@ -59,11 +54,7 @@ func (e *env) undelegateCmd() *cobra.Command {
 		Example: "  onus approvals undelegate del_4f… --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				by, person := e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				d, err := s.Undelegate(ctx, args[0], by, person)
 				if err == nil {
 					fmt.Fprintf(e.out, "%s is over: %s answers for %s no more\n", d.ID, d.To, d.From)
@@ -72,7 +63,7 @@ func (e *env) undelegateCmd() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	return cmd
 }

@@ -145,12 +145,8 @@ Only whoever answers for the system may choose, never about their own access.
 		Example: fmt.Sprintf("  onus drift %s fnd_4f… --dir acme --reason 'it was agreed on the phone'", how),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil && at.store == "" {
-				return err
-			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				o := engine.RepairOrder{Findings: args, Repair: how, Reason: reason, Answers: owner, Until: time.Time(until)}
-				o.By, o.Person = e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
+				o := engine.RepairOrder{Findings: args, Repair: how, Reason: reason, Answers: owner, Until: time.Time(until), By: by, Person: person}
 				done, err := s.Repair(ctx, o)
 				if err != nil {
 					return err
@@ -167,13 +163,14 @@ Only whoever answers for the system may choose, never about their own access.
 					}
 				}
 				if len(ids) > 0 {
-					fmt.Fprintf(e.out, "%s chose to %s %s\nnext: onus run %s --until-idle\n", o.Person, how, strings.Join(ids, ", "), dir)
+					fmt.Fprintf(e.out, "%s chose to %s %s\n", person, how, strings.Join(ids, ", "))
+					e.next(dir)
 				}
 				return nil
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	if how == onus.Adopt {

@@ -48,13 +48,9 @@ yes: the answer says so, and why.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				o := server.EmergencyOrder{What: args, System: onus.SystemName(system), For: who, Reason: reason, Lasts: time.Duration(hours * float64(time.Hour))}
-				o.By, o.Person = e.operator(s.Program.Organisation)
-				got, err := s.Emergency(ctx, o)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
+				o := server.EmergencyOrder{What: args, System: onus.SystemName(system), For: who, Reason: reason, Lasts: time.Duration(hours * float64(time.Hour)), By: by, Person: person}
+				got, err := s.CallEmergency(ctx, o)
 				if err != nil {
 					return err
 				}
@@ -69,12 +65,12 @@ yes: the answer says so, and why.`,
 				for _, m := range got.Requests {
 					e.describeRequest(m, false)
 				}
-				fmt.Fprintf(e.out, "next: onus run %s --until-idle\n", dir)
+				e.next(dir)
 				return nil
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	f := cmd.Flags()
 	f.StringVar(&dir, "dir", ".", "the folder of definitions")
 	f.StringVar(&system, "system", "", "the system that it is on; needed where rules have it on several")
@@ -82,7 +78,7 @@ yes: the answer says so, and why.`,
 	f.Float64Var(&hours, "hours", 0, "for how long; one, or as long as the rule allows, unless said")
 	f.StringVar(&reason, "reason", "", "why; it stays on the record")
 	output.output(cmd)
-	cmd.AddCommand(list(e, e.reading, "emergency", "the reviewed ones too", (*server.Books).Emergencies, e.tableOfEmergencies),
+	cmd.AddCommand(anywhere(list(e, e.looking, "emergency", "the reviewed ones too", looks.Emergencies, e.tableOfEmergencies)),
 		e.showEmergency(), e.reviewEmergency(), e.sealCmd())
 	return cmd
 }
@@ -150,7 +146,7 @@ func (e *env) showEmergency() *cobra.Command {
 		Example: "  onus emergency show emg_4f",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				v, err := b.Emergency(ctx, args[0])
 				if err != nil {
 					return err
@@ -163,7 +159,7 @@ func (e *env) showEmergency() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	return cmd
 }
@@ -182,12 +178,8 @@ exception then.`,
 		Example: "  onus emergency review emg_4f… --reason 'I read the ledger of that hour' --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				o := engine.ReviewOrder{Emergency: args[0], Warranted: !unwarranted, Reason: reason}
-				o.By, o.Person = e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
+				o := engine.ReviewOrder{Emergency: args[0], Warranted: !unwarranted, Reason: reason, By: by, Person: person}
 				v, err := s.ReviewEmergency(ctx, o)
 				if err == nil {
 					fmt.Fprintf(e.out, "%s is reviewed by %s\n", v.ID, v.Reviewer)
@@ -196,7 +188,7 @@ exception then.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "what you found; it stays on the record")
 	cmd.Flags().BoolVar(&unwarranted, "unwarranted", false, "it was no emergency, or was not used as one")
@@ -218,8 +210,9 @@ scan finds their use: it is a finding, and an exception of the rule's owner.`,
 			if out == "" {
 				return onus.Errorf(onus.Invalid, "name it with --out", "seal needs a file to write")
 			}
-			return e.with(cmd.Context(), e.options(dir, at), func(s *server.Server) error {
-				text, err := s.Sealed()
+			ctx := cmd.Context()
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
+				text, err := s.Sealed(ctx)
 				if err != nil {
 					return err
 				}
@@ -234,7 +227,7 @@ scan finds their use: it is a finding, and an exception of the rule's owner.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&out, "out", "", "the file")
 	return cmd
@@ -254,7 +247,7 @@ func (e *env) rulesCmd() *cobra.Command {
 		Example: "  onus rules list --dir acme\n  onus rules list --dir acme -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
 				rules, err := s.Rules(ctx)
 				if err != nil {
 					return err
@@ -275,7 +268,7 @@ func (e *env) rulesCmd() *cobra.Command {
 			})
 		},
 	}
-	at.flags(all)
+	at.flags(anywhere(all))
 	all.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	output.output(all)
 	cmd.AddCommand(all)

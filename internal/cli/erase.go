@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -28,7 +29,7 @@ while a source or a system still has their data, because its next read would bri
 back: delete it there first. There is no way back.`,
 		Example: "  onus erase idn_4f… --dir acme --reason 'request 2026-17 under article 17'\n  onus erase list\n  onus erase approve ers_9c… --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.erasing(cmd.Context(), dir, at, func(s *server.Server, by server.Eraser) error {
+			return e.erasing(cmd.Context(), dir, at, func(s works, by server.Eraser) error {
 				x, err := s.RequestErasure(cmd.Context(), by, args[0], reason)
 				if err != nil {
 					return err
@@ -38,17 +39,16 @@ back: delete it there first. There is no way back.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record, so it must not name the person")
 	cmd.AddCommand(e.eraseApprove(), e.eraseRefuse(), e.eraseList())
 	return cmd
 }
 
-// erasing opens a server for who sits at the command line.
-func (e *env) erasing(ctx context.Context, dir string, at place, do func(*server.Server, server.Eraser) error) error {
-	return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-		by, person := e.operator(s.Program.Organisation)
+// erasing opens what is kept, for whoever acts.
+func (e *env) erasing(ctx context.Context, dir string, at place, do func(works, server.Eraser) error) error {
+	return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 		return do(s, server.Eraser{By: by, Person: person})
 	})
 }
@@ -62,7 +62,7 @@ func (e *env) eraseApprove() *cobra.Command {
 		Use: "approve ID", Short: "Approve an erasure that somebody else asked for, and carry it out", Args: needs("ID"),
 		Example: "  onus erase approve ers_9c… --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.erasing(cmd.Context(), dir, at, func(s *server.Server, by server.Eraser) error {
+			return e.erasing(cmd.Context(), dir, at, func(s works, by server.Eraser) error {
 				x, err := s.ApproveErasure(cmd.Context(), by, args[0])
 				if err != nil {
 					return err
@@ -76,7 +76,7 @@ func (e *env) eraseApprove() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	return cmd
 }
@@ -90,7 +90,7 @@ func (e *env) eraseRefuse() *cobra.Command {
 		Use: "refuse ID", Short: "Refuse an erasure, or take your own request back", Args: needs("ID"),
 		Example: "  onus erase refuse ers_9c… --dir acme --reason 'a court wants the record kept'",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.erasing(cmd.Context(), dir, at, func(s *server.Server, by server.Eraser) error {
+			return e.erasing(cmd.Context(), dir, at, func(s works, by server.Eraser) error {
 				x, err := s.RefuseErasure(cmd.Context(), by, args[0], reason)
 				if err == nil {
 					fmt.Fprintf(e.out, "erasure %s is refused by %s; nothing was erased\n", x.ID, by.Person)
@@ -99,7 +99,7 @@ func (e *env) eraseRefuse() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	return cmd
@@ -114,7 +114,7 @@ func (e *env) eraseList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "The erasures that wait for a second person", Args: needs(), Example: "  onus erase list --all",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.reading(cmd.Context(), at, func(b *server.Books) error {
+			return e.looking(cmd.Context(), at, func(b looks) error {
 				found, err := b.Erasures(cmd.Context(), all)
 				if err != nil {
 					return err
@@ -131,7 +131,7 @@ func (e *env) eraseList() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().BoolVar(&all, "all", false, "those that were carried out or refused too")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	return cmd

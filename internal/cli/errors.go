@@ -11,6 +11,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/attribution"
+	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -60,6 +61,9 @@ is. That is your word: it makes a verdict probable, and the ledger establishes i
 						return onus.Errorf(onus.Invalid, "leave it out", "--%s goes with --who and --what only", name)
 					}
 				}
+				if e.server != "" {
+					return onus.Errorf(onus.Invalid, "run it there, without --server and ONUS_SERVER", "many errors at once are reported only where Onus keeps its data")
+				}
 				return e.reportErrors(ctx, e.options(dir, at), file, finding, rev, rep.Reason, output.chosen)
 			}
 			switch {
@@ -75,8 +79,8 @@ is. That is your word: it makes a verdict probable, and the ledger establishes i
 			if rep.Match, err = pairs(match, "SYSTEM/REF=WHO"); err != nil {
 				return err
 			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				found, err := s.ReportError(ctx, e.speaker(s), rep)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
+				found, err := s.ReportError(ctx, attribution.Speaker{By: by, Person: person}, rep)
 				if err != nil {
 					return err
 				}
@@ -84,7 +88,7 @@ is. That is your word: it makes a verdict probable, and the ledger establishes i
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	f := cmd.Flags()
 	f.StringVar(&dir, "dir", ".", "the folder of definitions")
 	f.StringVar(&rep.Who, "who", "", "a login, a mail address, an identity's ID or source/key")
@@ -114,7 +118,7 @@ func (e *env) errorList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the access errors that are open", Args: needs(), Example: "  onus error list --all",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.reading(cmd.Context(), at, func(b *server.Books) error {
+			return e.looking(cmd.Context(), at, func(b looks) error {
 				found, err := b.AccessErrors(cmd.Context(), all)
 				if err != nil {
 					return err
@@ -130,14 +134,14 @@ func (e *env) errorList() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().BoolVar(&all, "all", false, "those that are closed, too")
 	output.output(cmd)
 	return cmd
 }
 
 func (e *env) errorShow() *cobra.Command {
-	return e.oneError("show ID", "Show an access error with its verdict", func(ctx context.Context, b *server.Books, id, form string) error {
+	return e.oneError("show ID", "Show an access error with its verdict", func(ctx context.Context, b looks, id, form string) error {
 		x, err := b.AccessError(ctx, id)
 		if err != nil {
 			return err
@@ -147,7 +151,7 @@ func (e *env) errorShow() *cobra.Command {
 }
 
 func (e *env) errorBlast() *cobra.Command {
-	return e.oneError("blast ID", "Who else has an error of the same cause, and the orders that undo it", func(ctx context.Context, b *server.Books, id, form string) error {
+	return e.oneError("blast ID", "Who else has an error of the same cause, and the orders that undo it", func(ctx context.Context, b looks, id, form string) error {
 		blast, err := b.Blast(ctx, id)
 		if err != nil {
 			return err
@@ -189,16 +193,16 @@ what gives access back needs its approvals. You must be allowed to undo each of 
 		Example: "  onus error undo err_4f… --dir acme --preview\n  onus error undo err_4f… --dir acme --reason 'version 7 gave sales the payroll group'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				scope, err := s.Books().UndoScope(ctx, args[0])
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
+				scope, err := s.UndoScope(ctx, args[0])
 				if err != nil {
 					return err
 				}
-				return e.reverse(ctx, s, scope, dir, reason, preview, output.chosen)
+				return e.reverse(ctx, s, engine.ReversalOrder{Scope: scope, By: by, Person: person, Reason: reason}, dir, preview, output.chosen)
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	cmd.Flags().BoolVar(&preview, "preview", false, "show what it would do, and do nothing")
@@ -206,17 +210,17 @@ what gives access back needs its approvals. You must be allowed to undo each of 
 	return cmd
 }
 
-func (e *env) oneError(use, short string, do func(ctx context.Context, b *server.Books, id, form string) error) *cobra.Command {
+func (e *env) oneError(use, short string, do func(ctx context.Context, b looks, id, form string) error) *cobra.Command {
 	var at place
 	output := oneOf("text", "json")
 	name, _, _ := strings.Cut(use, " ")
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: needs("ID"), Example: "  onus error " + name + " err_4f…",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.reading(cmd.Context(), at, func(b *server.Books) error { return do(cmd.Context(), b, args[0], output.chosen) })
+			return e.looking(cmd.Context(), at, func(b looks) error { return do(cmd.Context(), b, args[0], output.chosen) })
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	return cmd
 }
@@ -239,8 +243,8 @@ func (e *env) errorAnswer(act, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return e.with(cmd.Context(), e.options(dir, at), func(s *server.Server) error {
-				o.Speaker = e.speaker(s)
+			return e.working(cmd.Context(), dir, at, func(s works, by onus.Actor, person string) error {
+				o.Speaker = attribution.Speaker{By: by, Person: person}
 				x, err := s.AnswerError(cmd.Context(), o, accounts)
 				if err != nil {
 					return err
@@ -250,7 +254,7 @@ func (e *env) errorAnswer(act, short string) *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	if act == attribution.Contest {
@@ -270,8 +274,8 @@ func (e *env) errorClose() *cobra.Command {
 		Use: "close ID --action WHAT --owner WHO --due DATE", Short: "Close it with what is done so that it does not come again", Args: needs("ID"),
 		Example: "  onus error close err_4f… --dir acme --action 'the record is checked by two' --owner dana@acme.example --due 2026-04-30",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.with(cmd.Context(), e.options(dir, at), func(s *server.Server) error {
-				x, err := s.CloseError(cmd.Context(), e.speaker(s), args[0], action)
+			return e.working(cmd.Context(), dir, at, func(s works, by onus.Actor, person string) error {
+				x, err := s.CloseError(cmd.Context(), attribution.Speaker{By: by, Person: person}, args[0], action)
 				if err != nil {
 					return err
 				}
@@ -280,7 +284,7 @@ func (e *env) errorClose() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&action.What, "action", "", "what is done")
 	cmd.Flags().StringVar(&action.Owner, "owner", "", "mail address of who sees to it")

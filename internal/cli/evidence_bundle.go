@@ -42,13 +42,7 @@ same size of the ledger gives the same bytes.`,
 			case p.To.IsZero():
 				p.To = e.now().UTC()
 			}
-			return e.reading(ctx, at, func(b *server.Books) (err error) {
-				var rep evidence.Report
-				if out == "" {
-					rep, err = b.Evidence(ctx, control, p)
-				} else {
-					rep, err = b.EvidenceBundle(ctx, control, p, out)
-				}
+			tell := func(rep evidence.Report, err error) error {
 				if err != nil {
 					return err
 				}
@@ -57,10 +51,18 @@ same size of the ledger gives the same bytes.`,
 				}
 				e.tellEvidence(rep, out)
 				return nil
-			})
+			}
+			switch {
+			case out == "":
+				return e.looking(ctx, at, func(b looks) error { return tell(b.Evidence(ctx, control, p)) })
+			case e.server != "":
+				return onus.Errorf(onus.Invalid, "run it there, without --server and ONUS_SERVER", "a bundle of evidence is made only where Onus keeps its data")
+			default:
+				return e.reading(ctx, at, func(b *server.Books) error { return tell(b.EvidenceBundle(ctx, control, p, out)) })
+			}
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	f := cmd.Flags()
 	f.StringVar(&control, "control", "", "the control's id in its catalogue")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -25,7 +26,7 @@ and how long each cause has held it up, with who answers for that.`,
 		Example: "  onus late --dir acme\n  onus late --dir acme -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
 				all, err := s.Late(ctx)
 				if err != nil {
 					return err
@@ -37,7 +38,7 @@ and how long each cause has held it up, with who answers for that.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	output.output(cmd)
 	return cmd

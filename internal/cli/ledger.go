@@ -130,7 +130,7 @@ log's policy can check it offline, with 'onus verify receipt' or onus-verify.`,
 		Example: "  onus ledger receipt evt_4f… > receipt.txt",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				r, err := b.Receipt(ctx, args[0])
 				if err != nil {
 					return err
@@ -143,7 +143,7 @@ log's policy can check it offline, with 'onus verify receipt' or onus-verify.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&out, "to", "", "the file to write it to")
 	return cmd
 }

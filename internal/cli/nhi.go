@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -37,7 +38,7 @@ func (e *env) listMachines() *cobra.Command {
 		Example: "  onus nhi list --dir acme",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
 				all, err := s.Machines(ctx)
 				if err != nil {
 					return err
@@ -67,7 +68,7 @@ func (e *env) listMachines() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	output.output(cmd)
 	return cmd
@@ -93,7 +94,7 @@ func (e *env) showMachine() *cobra.Command {
 		Example: "  onus nhi show svc-backup --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
 				v, err := s.Machine(ctx, args[0])
 				if err != nil {
 					return err
@@ -106,7 +107,7 @@ func (e *env) showMachine() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	output.output(cmd)
 	return cmd

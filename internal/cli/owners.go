@@ -11,7 +11,6 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/ownership"
-	"github.com/onus-id/onus/internal/server"
 )
 
 func (e *env) ownersCmd() *cobra.Command {
@@ -153,12 +152,14 @@ func (e *env) answerDuty(act, use, short, example string) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				by, person := e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				if all {
 					open, err := s.OpenDuties(ctx, act, person)
-					if err != nil {
+					switch {
+					case err != nil:
 						return err
+					case len(open) == 0:
+						return onus.Errorf(onus.NotFound, "onus owners list shows who is named and who is asked", "there is nothing that %s could %s", cmp.Or(person, "somebody whom nobody knows"), act)
 					}
 					for _, id := range open {
 						args = append(args, string(id))
@@ -182,7 +183,7 @@ func (e *env) answerDuty(act, use, short, example string) *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	if act == ownership.Declines {
 		cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
@@ -205,8 +206,7 @@ business and is not asked for.`,
 		Example: "  onus owners away 2026-08-01 2026-08-21 --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				by, person := e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				a, err := s.Away(ctx, by, person, args[0], args[1])
 				if err != nil {
 					return err
@@ -216,7 +216,7 @@ business and is not asked for.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	return cmd
 }
@@ -231,8 +231,7 @@ func (e *env) backCmd() *cobra.Command {
 		Example: "  onus owners back --dir acme",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				by, person := e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				n, err := s.Back(ctx, by, person)
 				if err != nil {
 					return err
@@ -242,7 +241,7 @@ func (e *env) backCmd() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	return cmd
 }

@@ -41,8 +41,7 @@ func (e *env) pausing(cmd *cobra.Command, resume bool) *cobra.Command {
 	output := oneOf("text", "json")
 	cmd.Args = needs("WORKFLOW")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return e.with(cmd.Context(), e.options(dir, at), func(s *server.Server) error {
-			by, person := e.operator(s.Program.Organisation)
+		return e.working(cmd.Context(), dir, at, func(s works, by onus.Actor, person string) error {
 			p, err := s.Pause(cmd.Context(), engine.PauseOrder{Workflow: onus.WorkflowName(args[0]), Resume: resume, By: by, Person: person, Reason: reason})
 			if err != nil {
 				return err
@@ -58,7 +57,7 @@ func (e *env) pausing(cmd *cobra.Command, resume bool) *cobra.Command {
 			return nil
 		})
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	output.output(cmd)
@@ -89,12 +88,11 @@ reached nobody, 2 when it did, 1 on an error.`,
 			if !ok || err != nil || version < 1 || name == "" {
 				return onus.Errorf(onus.Invalid, "as in onus recall joiner@7", "%q is not a workflow and its version", args[0])
 			}
-			return e.with(cmd.Context(), e.options(dir, at), func(s *server.Server) error {
+			return e.working(cmd.Context(), dir, at, func(s works, by onus.Actor, person string) error {
 				var v server.RecallView
 				if preview {
 					v, err = s.PreviewRecall(cmd.Context(), onus.WorkflowName(name), version)
 				} else {
-					by, person := e.operator(s.Program.Organisation)
 					v, err = s.Recall(cmd.Context(), e.operator, engine.RecallOrder{
 						PauseOrder: engine.PauseOrder{Workflow: onus.WorkflowName(name), By: by, Person: person, Reason: reason},
 						Version:    version, Reverse: reverse,
@@ -115,7 +113,7 @@ reached nobody, 2 when it did, 1 on an error.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	cmd.Flags().BoolVar(&reverse, "reverse", false, "undo all that the version did, too")
@@ -140,10 +138,10 @@ func (e *env) tellRecall(what, dir string, v server.RecallView) {
 	}
 	fmt.Fprintf(e.out, "workflow %s is paused by %s; leavers lose their access all the same\n", v.Pause.Workflow, v.Pause.Person)
 	if v.Reversal != nil {
-		fmt.Fprintf(e.out, "reversal %s of %s of %s is ordered; next: onus run %s --until-idle, then onus reverse report %s --dir %s\n",
-			v.Reversal.ID, counted(v.Reversal.Changes, "change"), people(v.Reversal.Identities), dir, v.Reversal.ID, dir)
+		fmt.Fprintf(e.out, "reversal %s of %s of %s is ordered; %s\n",
+			v.Reversal.ID, counted(v.Reversal.Changes, "change"), people(v.Reversal.Identities), e.thenReport(dir, v.Reversal.ID))
 	}
 	if v.Proposal != nil {
-		fmt.Fprintf(e.out, "version %s proposes the former definitions; next: somebody else says onus versions approve %s --dir %s\n", v.Proposal.ID, v.Proposal.ID, dir)
+		fmt.Fprintf(e.out, "version %s proposes the former definitions; next: somebody else says onus versions approve %s%s\n", v.Proposal.ID, v.Proposal.ID, e.in(dir))
 	}
 }

@@ -17,16 +17,26 @@ func (e *env) planCmd() *cobra.Command {
 	var at place
 	zoom, output := oneOf("summary", "identity", "change"), oneOf("table", "json", "yaml")
 	cmd := &cobra.Command{
-		Use: "plan DIR", Short: "Show what the next run would do, on live data", Args: needs("DIR"),
+		Use: "plan DIR", Short: "Show what the next run would do, on live data",
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case e.server == "":
+				return needs("DIR")(cmd, args)
+			case len(args) > 0:
+				return onus.Errorf(onus.Invalid, "leave out DIR; 'onus publish' says what another folder would do", "a server plans by the definitions that are live there")
+			}
+			return nil
+		},
 		Long: `Plan reads the sources, scans the systems, and shows the very plans that the next
 run would carry out: what would be held, and why, included. No system is touched.
-What is not published can be planned too: then nothing of the look is kept.
+What is not published can be planned too: then nothing of the look is kept. At a server
+the live definitions are planned, and DIR is left out.
 
 It exits with 0 when there is nothing to do, 2 when there are changes, 1 on an error.`,
 		Example: "  onus plan acme\n  onus plan acme --zoom change\n  onus plan acme -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.trying(ctx, e.options(args[0], at), func(s *server.Server) error {
+			show := func(s works) error {
 				view, err := s.PlanView(ctx)
 				if err != nil {
 					return err
@@ -38,10 +48,14 @@ It exits with 0 when there is nothing to do, 2 when there are changes, 1 on an e
 					return exit(exitChanges)
 				}
 				return nil
-			})
+			}
+			if e.server != "" {
+				return e.working(ctx, "", at, func(s works, _ onus.Actor, _ string) error { return show(s) })
+			}
+			return e.trying(ctx, e.options(args[0], at), func(s *server.Server) error { return show(here{s}) })
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().Var(zoom, "zoom", "how close to look: summary, identity or change")
 	output.output(cmd)
 	return cmd

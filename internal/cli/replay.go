@@ -8,7 +8,6 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/attribution"
-	"github.com/onus-id/onus/internal/server"
 )
 
 func (e *env) replayCmd() *cobra.Command {
@@ -41,7 +40,7 @@ as a difference. Nothing is changed by it, and ` + differsExits + `.`,
 				return err
 			}
 			what.Workflow, what.Without = workflow, without
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				rep, err := b.Replay(ctx, args[0], what)
 				if err != nil {
 					return err
@@ -63,7 +62,7 @@ as a difference. Nothing is changed by it, and ` + differsExits + `.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringArrayVar(&with, "with", nil, "`record.FIELD=VALUE`: the record as it should have been")
 	cmd.Flags().StringVar(&workflow, "workflow", "", "under another version of the workflow: `NAME@VERSION`")
 	cmd.Flags().StringArrayVar(&without, "without-override", nil, "as if nobody had decided this exception or approval, by its `ID`")

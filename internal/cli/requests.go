@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -51,12 +50,8 @@ nobody.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				o := server.RequestOrder{For: who, Until: time.Time(until), Reason: reason, Preview: preview}
-				o.By, o.Person = e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
+				o := server.RequestOrder{For: who, Until: time.Time(until), Reason: reason, Preview: preview, By: by, Person: person}
 				for _, name := range args {
 					o.Wants = append(o.Wants, onus.Wanted{System: onus.SystemName(system), Entitlement: name})
 				}
@@ -71,13 +66,13 @@ nobody.`,
 					e.describeRequest(m, preview)
 				}
 				if !preview {
-					fmt.Fprintf(e.out, "next: onus run %s --until-idle\n", dir)
+					e.next(dir)
 				}
 				return nil
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	f := cmd.Flags()
 	f.StringVar(&dir, "dir", ".", "the folder of definitions")
 	f.StringVar(&system, "system", "", "the system that it is on")
@@ -141,24 +136,25 @@ func (e *env) showRequest() *cobra.Command {
 		Example: "  onus requests show req_4f",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
-				v, err := b.Request(ctx, args[0])
+			return e.looking(ctx, at, func(b looks) error {
+				v, err := b.RequestInFull(ctx, args[0], e.operator)
 				if err != nil {
 					return err
 				}
 				if output.chosen == "json" {
 					return e.asJSON(v)
 				}
-				return e.describeStanding(ctx, b, v)
+				e.describeStanding(v)
+				return nil
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	return cmd
 }
 
-func (e *env) describeStanding(ctx context.Context, b *server.Books, v server.RequestView) error {
+func (e *env) describeStanding(v server.RequestInFull) {
 	for _, l := range [][2]string{
 		{"request", v.ID},
 		{"for", v.Subject},
@@ -174,17 +170,12 @@ func (e *env) describeStanding(ctx context.Context, b *server.Books, v server.Re
 			fmt.Fprintf(e.out, "%-11s %s\n", l[0], l[1])
 		}
 	}
-	for _, id := range v.Approvals {
-		a, err := b.Approval(ctx, id, e.operator)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(e.out, "\n%-11s %s is %s\n", "approval", a.ID, a.State)
-		for _, p := range a.Others {
+	for _, a := range v.Asked {
+		fmt.Fprintf(e.out, "\n%-11s %s is %s\n", "approval", a.Approval, a.State)
+		for _, p := range a.People {
 			e.answerer(p)
 		}
 	}
-	return nil
 }
 
 func (e *env) withdrawCmd() *cobra.Command {
@@ -197,20 +188,17 @@ func (e *env) withdrawCmd() *cobra.Command {
 		Example: "  onus requests withdraw req_4f… --reason 'the audit is over' --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				by, person := e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				req, err := s.WithdrawRequest(ctx, args[0], by, person, reason)
 				if err == nil {
-					fmt.Fprintf(e.out, "%s is withdrawn; what it gave is taken away\nnext: onus run %s --until-idle\n", req.ID, dir)
+					fmt.Fprintf(e.out, "%s is withdrawn; what it gave is taken away\n", req.ID)
+					e.next(dir)
 				}
 				return err
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	return cmd
@@ -226,8 +214,12 @@ func (e *env) catalogueCmd() *cobra.Command {
 		Use: "catalogue", Short: "What can be asked for, by whom, and who says yes", Args: needs(),
 		Example: "  onus requests catalogue --dir acme",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.with(cmd.Context(), e.options(dir, at), func(s *server.Server) error {
-				all := s.Catalogue()
+			ctx := cmd.Context()
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
+				all, err := s.Catalogue(ctx)
+				if err != nil {
+					return err
+				}
 				if output.chosen == "json" {
 					return e.asJSON(all)
 				}
@@ -244,7 +236,7 @@ func (e *env) catalogueCmd() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	output.output(cmd)
 	return cmd

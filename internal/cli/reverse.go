@@ -53,16 +53,16 @@ The order is yours, with your reason. 'onus run' or 'onus serve' carries it out.
 			"  onus reverse report rev_9c… --dir acme",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				scope, err := what.read(func(who string) (onus.IdentityID, error) { return s.IdentityOf(ctx, who) })
 				if err != nil {
 					return err
 				}
-				return e.reverse(ctx, s, scope, dir, reason, preview, output.chosen)
+				return e.reverse(ctx, s, engine.ReversalOrder{Scope: scope, By: by, Person: person, Reason: reason}, dir, preview, output.chosen)
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	what.flags(cmd)
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
@@ -73,25 +73,32 @@ The order is yours, with your reason. 'onus run' or 'onus serve' carries it out.
 }
 
 // reverse orders a reversal, or shows what it would do.
-func (e *env) reverse(ctx context.Context, s *server.Server, scope onus.ReversalScope, dir, reason string, preview bool, form string) error {
+func (e *env) reverse(ctx context.Context, s works, o engine.ReversalOrder, dir string, preview bool, form string) error {
 	if preview {
-		v, err := s.PreviewReversal(ctx, scope, reason)
+		v, err := s.PreviewReversal(ctx, o.Scope, o.Reason)
 		if err != nil {
 			return err
 		}
 		return e.showReversal(v, form)
 	}
-	by, person := e.operator(s.Program.Organisation)
-	rev, err := s.Reverse(ctx, engine.ReversalOrder{Scope: scope, By: by, Person: person, Reason: reason})
+	rev, err := s.Reverse(ctx, o)
 	if err != nil {
 		return err
 	}
 	if form == "json" {
 		return e.asJSON(rev)
 	}
-	fmt.Fprintf(e.out, "reversal %s of %s of %s is ordered by %s\nnext: onus run %s --until-idle, then onus reverse report %s --dir %s\n",
-		rev.ID, counted(rev.Changes, "change"), people(rev.Identities), rev.Person, dir, rev.ID, dir)
+	fmt.Fprintf(e.out, "reversal %s of %s of %s is ordered by %s\n%s\n",
+		rev.ID, counted(rev.Changes, "change"), people(rev.Identities), rev.Person, e.thenReport(dir, rev.ID))
 	return nil
+}
+
+// thenReport says how to see what comes of a reversal.
+func (e *env) thenReport(dir, id string) string {
+	if e.server != "" {
+		return "next: onus reverse report " + id
+	}
+	return fmt.Sprintf("next: onus run %s --until-idle, then onus reverse report %s --dir %s", dir, id, dir)
 }
 
 func people(n int) string {
@@ -192,7 +199,7 @@ func (e *env) reverseReport() *cobra.Command {
 		Example: "  onus reverse report rev_9c… --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
 				report, err := s.ReversalReport(ctx, args[0])
 				if err != nil {
 					return err
@@ -209,7 +216,7 @@ func (e *env) reverseReport() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	output.output(cmd)
 	return cmd
@@ -223,7 +230,7 @@ func (e *env) reverseList() *cobra.Command {
 		Example: "  onus reverse list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				all, err := b.Reversals(ctx)
 				if err != nil {
 					return err
@@ -240,7 +247,7 @@ func (e *env) reverseList() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	return cmd
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/review"
-	"github.com/onus-id/onus/internal/server"
 )
 
 func (e *env) reviewCmd() *cobra.Command {
@@ -39,7 +38,7 @@ the time that you take.`,
 		Example: "  onus review list --dir acme --limit 20",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.asPerson(ctx, dir, at, func(s *server.Server, by onus.Actor, person string) error {
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				if person == "" {
 					return onus.Errorf(onus.Denied, onus.UnknownActor, "%s is nobody whom the organisation knows: nothing waits for you", by)
 				}
@@ -64,7 +63,7 @@ the time that you take.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().IntVar(&limit, "limit", 50, "how many are shown; 0 shows all")
 	output.output(cmd)
@@ -116,7 +115,7 @@ alone gave. What is denied is not given again until somebody lifts that.`,
 			return e.reviewed(cmd, dir, at, of, output.chosen)
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	output.output(cmd)
@@ -125,7 +124,7 @@ alone gave. What is denied is not given again until somebody lifts that.`,
 
 func (e *env) reviewed(cmd *cobra.Command, dir string, at place, of []review.Choice, output string) error {
 	ctx := cmd.Context()
-	return e.asPerson(ctx, dir, at, func(s *server.Server, by onus.Actor, person string) error {
+	return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 		done, err := s.Review(ctx, review.Choices{Of: of, By: by, Person: person})
 		if err != nil {
 			return err
@@ -143,7 +142,7 @@ func (e *env) reviewed(cmd *cobra.Command, dir string, at place, of []review.Cho
 		}
 		fmt.Fprintf(e.out, "%s kept %d and denied %d\n", person, kept, denied)
 		if denied > 0 {
-			fmt.Fprintf(e.out, "next: onus run %s --until-idle\n", dir)
+			e.next(dir)
 		}
 		return nil
 	})
@@ -175,7 +174,7 @@ them. All of it counts, or none.`,
 			return e.reviewed(cmd, dir, at, of, output.chosen)
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&from, "from", "", "the file")
 	output.output(cmd)
@@ -213,7 +212,7 @@ func (e *env) listDenials() *cobra.Command {
 		Example: "  onus review denials --dir acme",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.asPerson(ctx, dir, at, func(s *server.Server, _ onus.Actor, _ string) error {
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
 				list, err := s.Denials(ctx)
 				if err != nil {
 					return err
@@ -235,7 +234,7 @@ func (e *env) listDenials() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	output.output(cmd)
 	return cmd
@@ -254,7 +253,7 @@ control may, never about their own access.`,
 		Example: "  onus review lift finance-db/idn_4f…/role:ledger_write --reason 'back in the team' --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return e.asPerson(ctx, dir, at, func(s *server.Server, by onus.Actor, person string) error {
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
 				d, err := s.LiftDenial(ctx, review.Lift{Grant: args[0], Reason: reason, By: by, Person: person})
 				if err == nil {
 					fmt.Fprintf(e.out, "%s on %s can be given again\n", cmp.Or(d.Entitlement, "the account"), d.System)
@@ -263,7 +262,7 @@ control may, never about their own access.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on the record")
 	return cmd

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/server"
 )
@@ -32,7 +33,7 @@ func (e *env) listSeparations() *cobra.Command {
 		Example: "  onus separations list --dir acme",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
+			return e.working(ctx, dir, at, func(s works, _ onus.Actor, _ string) error {
 				all, err := s.Separations(ctx)
 				if err != nil {
 					return err
@@ -44,7 +45,7 @@ func (e *env) listSeparations() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	output.output(cmd)
 	return cmd
@@ -93,12 +94,8 @@ what is still held then is an exception again.`,
 		Example: "  onus separations exempt pay-and-book --for ana.k --until 2026-09-30 --reason 'two in the team are ill' --dir acme",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				o := engine.ExemptOrder{Rule: args[0], Until: time.Time(until), Reason: reason}
-				o.By, o.Person = e.operator(s.Program.Organisation)
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
+				o := engine.ExemptOrder{Rule: args[0], Until: time.Time(until), Reason: reason, By: by, Person: person}
 				x, err := s.Exempt(ctx, who, o)
 				if err == nil {
 					fmt.Fprintf(e.out, "%s: rule %s lets it be until %s\n", x.ID, x.Rule, x.Until.UTC().Format("2006-01-02"))
@@ -107,7 +104,7 @@ what is still held then is an exception again.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	cmd.Flags().StringVar(&who, "for", "", "a login, a mail address or an ID")
 	cmd.Flags().Var(&until, "until", "the end, as 2026-09-30")

@@ -38,13 +38,13 @@ check it offline.`,
 				}
 				return e.showDecisions(found, output.chosen == "json")
 			}
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				found, err := b.VerifyDecision(ctx, args[0])
 				if err != nil {
 					return err
 				}
 				if to != "" {
-					if err := writeProofs(ctx, b, found, to); err != nil {
+					if err := writeProofs(ctx, b, args[0], to); err != nil {
 						return err
 					}
 				}
@@ -52,7 +52,7 @@ check it offline.`,
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	cmd.Flags().StringVar(&policy, "policy", "", "the C2SP tlog-policy of the log, to check a file")
 	cmd.Flags().StringVar(&to, "to", "", "the file to write the proof to")
@@ -83,17 +83,10 @@ func (e *env) showDecisions(found []server.SignedDecision, asJSON bool) error {
 	return nil
 }
 
-func writeProofs(ctx context.Context, b *server.Books, found []server.SignedDecision, to string) error {
-	proofs := []server.DecisionProof{}
-	for _, d := range found {
-		if !d.Good {
-			continue
-		}
-		p, err := b.ProveDecision(ctx, d)
-		if err != nil {
-			return err
-		}
-		proofs = append(proofs, p)
+func writeProofs(ctx context.Context, b looks, id, to string) error {
+	proofs, err := b.ProveDecisions(ctx, id)
+	if err != nil {
+		return err
 	}
 	data, err := json.MarshalIndent(proofs, "", "  ")
 	if err != nil {

@@ -193,19 +193,16 @@ to and take from everybody who is on record now.`,
 }
 
 // deciding is a command that decides over a version.
-func (e *env) deciding(cmd *cobra.Command, do func(cmd *cobra.Command, s *server.Server, id, dir string) error) *cobra.Command {
+func (e *env) deciding(cmd *cobra.Command, do func(cmd *cobra.Command, s works, id, dir string) error) *cobra.Command {
 	var (
 		at  place
 		dir string
 	)
 	cmd.Args = needs("ID")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := server.Kept(at.data); err != nil {
-			return err
-		}
-		return e.with(cmd.Context(), e.options(dir, at), func(s *server.Server) error { return do(cmd, s, args[0], dir) })
+		return e.working(cmd.Context(), dir, at, func(s works, _ onus.Actor, _ string) error { return do(cmd, s, args[0], dir) })
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	return cmd
 }
@@ -218,7 +215,7 @@ and your powers must reach all that it touches. What it would do is worked out
 again first: when that is not what was shown, it is shown to you and nothing goes
 live until you say yes to that.`,
 		Example: "  onus versions approve ver_4f… --dir acme --sign keys/noor",
-	}, func(cmd *cobra.Command, s *server.Server, id, dir string) error {
+	}, func(cmd *cobra.Command, s works, id, dir string) error {
 		v, stale, err := s.Approve(cmd.Context(), e.operator, id)
 		if err != nil {
 			return err
@@ -237,7 +234,7 @@ func (e *env) refuseVersion() *cobra.Command {
 	cmd := e.deciding(&cobra.Command{
 		Use: "refuse ID --reason WHY", Short: "Say no to a version, or take your own back",
 		Example: "  onus versions refuse ver_4f… --dir acme --reason 'finance must see it first'",
-	}, func(cmd *cobra.Command, s *server.Server, id, _ string) error {
+	}, func(cmd *cobra.Command, s works, id, _ string) error {
 		v, err := s.RefuseVersion(cmd.Context(), e.operator, id, reason)
 		if err == nil {
 			fmt.Fprintf(e.out, "version %s is refused by %s\n", v.ID, v.Person)
@@ -256,7 +253,7 @@ func (e *env) versionAgain() *cobra.Command {
 		Long: `Again proposes what a former version held. It goes live like any other: by the yes of
 somebody who is neither its first author nor you.`,
 		Example: "  onus versions again 3 --dir acme --reason 'version 4 gave too much'",
-	}, func(cmd *cobra.Command, s *server.Server, id, dir string) error {
+	}, func(cmd *cobra.Command, s works, id, dir string) error {
 		v, err := s.ProposeAgain(cmd.Context(), e.operator, id, reason)
 		if err != nil {
 			return err

@@ -112,7 +112,7 @@ func (h *console) askedApprovals(ctx context.Context, l look) ([]task, error) {
 
 func (h *console) openDuties(ctx context.Context, l look) ([]task, error) {
 	ids, err := h.Server.OpenDuties(ctx, ownership.Accepts, l.who.Mail)
-	if err != nil && onus.KindOf(err) != onus.NotFound {
+	if err != nil {
 		return nil, err
 	}
 	tasks := make([]task, 0, len(ids))

@@ -116,7 +116,7 @@ func (a *api) tokens() {
 			}
 			switch {
 			case who.behalf != nil:
-				l.Passed = who.token
+				l.Passed = who.Token
 			case who.Machine || len(who.Scopes) > 0:
 				return nil, onus.Errorf(onus.Denied, "make it at the console, or with a session", "a token makes no other token")
 			}

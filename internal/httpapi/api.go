@@ -31,9 +31,9 @@ type Caller struct {
 	ID      string   `json:"id"`                // of the identity
 	Machine bool     `json:"machine,omitempty"` //
 	Scopes  []string `json:"scopes,omitempty"`  // of a token; empty: all that the person may
+	Token   string   `json:"token,omitempty" doc:"the ID of the token; absent: it is a session"`
 
 	behalf *onus.Behalf // of an AI agent: in whose place it acts
-	token  string       // the ID of the token that it came with
 }
 
 // Callers knows whom a request is from.
@@ -133,6 +133,9 @@ func describe(c Config, mux *http.ServeMux) *api {
 	a.campaigns()
 	a.reviews()
 	a.signing()
+	a.proofs()
+	a.late()
+	a.logins()
 	a.erasures()
 	a.separations()
 	a.findings()

@@ -31,6 +31,8 @@ type answer struct {
 	Body struct {
 		Vote
 		Signature
+
+		Among int `json:"among,omitempty" minimum:"1" maximum:"10000" doc:"how many are answered at a time"`
 	}
 }
 
@@ -91,7 +93,7 @@ func (a *api) approvals() {
 				return nil, err
 			}
 			t, err := a.Server.Answer(ctx, engine.Vote{
-				Approval: v.ID, Yes: in.Body.Yes, Reason: in.Body.Reason, By: who.actor(), Person: who.person(), Signed: signed, Among: 1,
+				Approval: v.ID, Yes: in.Body.Yes, Reason: in.Body.Reason, By: who.actor(), Person: who.person(), Signed: signed, Among: max(1, in.Body.Among),
 			})
 			if err != nil {
 				return nil, err

@@ -34,7 +34,7 @@ func (c AtDesk) Caller(r *http.Request) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
-	who := Caller{Name: in.Name, ID: string(in.Identity), Machine: in.Machine, Scopes: in.Scopes, behalf: in.Behalf, token: in.Token}
+	who := Caller{Name: in.Name, ID: string(in.Identity), Machine: in.Machine, Scopes: in.Scopes, behalf: in.Behalf, Token: in.Token}
 	return who, within(who, r.Method)
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/server"
@@ -35,6 +37,16 @@ func (a *api) emergencies() {
 			all, err := a.Server.Rules(ctx)
 			return &struct{ Body List[server.RuleView] }{List[server.RuleView]{Items: all}}, err
 		})
+
+	sealed := operation(http.MethodGet, "/rules/sealed", "seal-rules", "What to do when Onus itself is down, to be printed and sealed")
+	sealed.Responses = map[string]*huma.Response{"200": {Description: "the page, as Markdown", Content: map[string]*huma.MediaType{"text/markdown": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
+	handle(a, sealed, func(ctx context.Context, who Caller, _ *struct{}) (*drawing, error) {
+		if err := a.mayLook(ctx, who, server.Ref{Kind: "ledger"}); err != nil {
+			return nil, err
+		}
+		text, err := a.Server.Sealed()
+		return &drawing{"text/markdown; charset=utf-8", []byte(text)}, err
+	})
 
 	handle(a, operation(http.MethodGet, "/emergencies", "list-emergencies", "The emergencies that are not reviewed yet, oldest first"),
 		func(ctx context.Context, who Caller, in *struct {

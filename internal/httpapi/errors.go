@@ -105,6 +105,19 @@ func (a *api) errors() {
 			return &struct{ Body attribution.Blast }{b}, err
 		})
 
+	handle(a, operation(http.MethodGet, "/errors/{id}/scope", "error-scope", "What a reversal undoes, of all that the cause of an access error did"),
+		func(ctx context.Context, who Caller, in *ErrorPath) (*struct{ Body onus.ReversalScope }, error) {
+			id, err := a.seen(ctx, who, "error", in.ID)
+			if err != nil {
+				return nil, err
+			}
+			scope, err := a.Server.Books().UndoScope(ctx, id)
+			if err == nil {
+				err = a.mayUndo(ctx, who, scope) // whoever may undo it may see what it is
+			}
+			return &struct{ Body onus.ReversalScope }{scope}, err
+		})
+
 	handle(a, operation(http.MethodPost, "/errors/{id}/replies", "reply-to-verdict", "Accept a verdict, contest it, or put on record that one sees it otherwise"),
 		func(ctx context.Context, who Caller, in *errorReply) (*struct{ Body onus.AccessError }, error) {
 			id, err := a.seen(ctx, who, "error", in.ID)

@@ -80,10 +80,7 @@ func (a *api) owners() {
 				return nil, err
 			}
 			ids, err := a.Server.OpenDuties(ctx, in.Act, who.Name)
-			if onus.KindOf(err) == onus.NotFound && err != nil {
-				ids, err = []onus.DutyID{}, nil
-			}
-			return &struct{ Body List[onus.DutyID] }{List[onus.DutyID]{Items: ids}}, err
+			return &struct{ Body List[onus.DutyID] }{List[onus.DutyID]{Items: append([]onus.DutyID{}, ids...)}}, err
 		})
 
 	handle(a, operation(http.MethodPost, "/duties/answers", "answer-duty", "Accept, renew or decline what one is named or asked for"),

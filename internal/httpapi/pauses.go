@@ -42,6 +42,19 @@ func (a *api) pauses() {
 			return &struct{ Body onus.Pause }{p}, err
 		})
 
+	handle(a, operation(http.MethodGet, "/workflows/{workflow}/versions/{version}/reach", "preview-recall", "How far a version of a workflow reached; nothing is done"),
+		func(ctx context.Context, who Caller, in *struct {
+			Workflow onus.WorkflowName `path:"workflow" example:"joiner"`
+			Version  int               `path:"version" minimum:"1" example:"7"`
+		},
+		) (*struct{ Body server.RecallView }, error) {
+			if err := a.may(ctx, who, authority.Recall, server.Ref{Kind: "workflow", ID: string(in.Workflow)}); err != nil {
+				return nil, err
+			}
+			v, err := a.Server.PreviewRecall(ctx, in.Workflow, in.Version)
+			return &struct{ Body server.RecallView }{v}, err
+		})
+
 	free(a, operation(http.MethodPost, "/workflows/{workflow}/versions/{version}/recall", "recall-version", "Take a bad version of a workflow back: pause it, and undo what it did if the order says so"),
 		func(ctx context.Context, who Caller, in *recallOrder) (*struct{ Body server.RecallView }, error) {
 			if err := a.held(func() error {

@@ -31,21 +31,6 @@ type RequestPath struct {
 	ID string `path:"id" doc:"of the request, or a beginning that only one has" example:"req_4f"`
 }
 
-// RequestInFull is a request with everybody who is asked about it.
-type RequestInFull struct {
-	server.RequestView
-
-	Asked []AskedAbout `json:"asked,omitempty" doc:"in the order of its approvals"`
-}
-
-// AskedAbout says who can answer one approval of a request, and why others
-// cannot.
-type AskedAbout struct {
-	Approval string             `json:"approval"`
-	State    onus.ApprovalState `json:"state"`
-	People   []server.Answerer  `json:"people"`
-}
-
 // requests are what people ask for, for themselves or for whom they answer.
 func (a *api) requests() {
 	handle(a, operation(http.MethodGet, "/catalogue", "list-catalogue", "What can be asked for, by whom, for how long, and who says yes"),
@@ -88,24 +73,13 @@ func (a *api) requests() {
 		})
 
 	handle(a, operation(http.MethodGet, "/requests/{id}", "show-request", "What was asked for, what came of it, and who can say yes"),
-		func(ctx context.Context, who Caller, in *RequestPath) (*struct{ Body RequestInFull }, error) {
+		func(ctx context.Context, who Caller, in *RequestPath) (*struct{ Body server.RequestInFull }, error) {
 			id, err := a.seen(ctx, who, "request", in.ID)
 			if err != nil {
 				return nil, err
 			}
-			v, err := a.Server.Books().Request(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			out := &struct{ Body RequestInFull }{RequestInFull{RequestView: v}}
-			for _, id := range v.Approvals { // whoever may see the request may see who is asked about it
-				w, err := a.Server.Books().Approval(ctx, id, who.acts)
-				if err != nil {
-					return nil, err
-				}
-				out.Body.Asked = append(out.Body.Asked, AskedAbout{w.ID, w.State, w.Others})
-			}
-			return out, nil
+			v, err := a.Server.Books().RequestInFull(ctx, id, who.acts) // whoever may see the request may see who is asked about it
+			return &struct{ Body server.RequestInFull }{v}, err
 		})
 
 	handle(a, operation(http.MethodPost, "/requests/{id}/withdrawal", "withdraw-request", "Take a request back; what it gave is taken away"),

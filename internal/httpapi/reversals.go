@@ -11,7 +11,7 @@ import (
 
 type reversalOrder struct {
 	Body struct {
-		Scope  onus.ReversalScope `json:"scope" doc:"what is undone: one of change, run, batch, workflow and version, read or identity, within a time"`
+		Scope  onus.ReversalScope `json:"scope" doc:"what is undone: one of change, run, batch, workflow and version, read or identity, within a time; an identity by its ID, login, mail address or record key"`
 		Reason string             `json:"reason" minLength:"1" maxLength:"2000"`
 	}
 }
@@ -25,7 +25,7 @@ type ReversalPath struct {
 func (a *api) reversals() {
 	free(a, operation(http.MethodPost, "/reversals/previews", "preview-reversal", "What a reversal would do on what is so now; nothing is touched"),
 		func(ctx context.Context, who Caller, in *reversalOrder) (*struct{ Body server.ReversalView }, error) {
-			if err := a.held(func() error { return a.mayUndo(ctx, who, in.Body.Scope) }); err != nil {
+			if err := a.held(func() error { return a.undoes(ctx, who, &in.Body.Scope) }); err != nil {
 				return nil, err
 			}
 			v, err := a.Server.PreviewReversal(ctx, in.Body.Scope, in.Body.Reason)
@@ -35,7 +35,7 @@ func (a *api) reversals() {
 	order := operation(http.MethodPost, "/reversals", "order-reversal", "Undo what earlier runs did, by the same road")
 	order.DefaultStatus = http.StatusAccepted
 	handle(a, order, func(ctx context.Context, who Caller, in *reversalOrder) (*struct{ Body onus.Reversal }, error) {
-		if err := a.mayUndo(ctx, who, in.Body.Scope); err != nil {
+		if err := a.undoes(ctx, who, &in.Body.Scope); err != nil {
 			return nil, err
 		}
 		v, err := a.Server.Reverse(ctx, engine.ReversalOrder{Scope: in.Body.Scope, Reason: in.Body.Reason, By: who.actor(), Person: who.person()})
@@ -64,6 +64,21 @@ func (a *api) reversals() {
 			report, err := a.Server.ReversalReport(ctx, id)
 			return &struct{ Body []server.UndoneView }{report}, err
 		})
+}
+
+// undoes finds the identity of a scope by any of its names, for whoever may
+// undo that: to others it is not said whether there is one.
+func (a *api) undoes(ctx context.Context, who Caller, scope *onus.ReversalScope) (unknown error) {
+	if scope.Identity != "" {
+		var id onus.IdentityID
+		if id, unknown = a.Server.IdentityOf(ctx, string(scope.Identity)); unknown == nil {
+			scope.Identity = id
+		}
+	}
+	if err := a.mayUndo(ctx, who, *scope); err != nil {
+		return err
+	}
+	return unknown
 }
 
 // mayUndo: a preview shows what an order would do, so both ask for the same.

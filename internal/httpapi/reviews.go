@@ -15,6 +15,13 @@ type CampaignPath struct {
 	ID string `path:"id" maxLength:"100" example:"cmp_4f"`
 }
 
+// Campaigns is a page of them, with those that can be opened.
+type Campaigns struct {
+	Items []onus.Campaign `json:"items"`
+	Next  string          `json:"next,omitempty" doc:"the cursor of the next page; absent on the last"`
+	Names []string        `json:"names,omitempty" doc:"of the definitions"`
+}
+
 // campaigns are looked at and opened by whoever answers for them.
 func (a *api) campaigns() {
 	handle(a, operation(http.MethodGet, "/campaigns", "list-campaigns", "The campaigns of recertification, oldest first"),
@@ -23,7 +30,7 @@ func (a *api) campaigns() {
 
 			All bool `query:"all" doc:"the closed ones too"`
 		},
-		) (*struct{ Body List[onus.Campaign] }, error) {
+		) (*struct{ Body Campaigns }, error) {
 			all, err := a.Server.Campaigns(ctx, in.All)
 			if err != nil {
 				return nil, err
@@ -32,7 +39,7 @@ func (a *api) campaigns() {
 				return nil, err
 			}
 			list, err := page(a, "campaigns", in.Page, all, func(c onus.Campaign) string { return place(c.Opened, c.ID) })
-			return &struct{ Body List[onus.Campaign] }{list}, err
+			return &struct{ Body Campaigns }{Campaigns{list.Items, list.Next, a.Server.CampaignNames()}}, err
 		})
 
 	open := operation(http.MethodPost, "/campaigns", "open-campaign", "Open a campaign of the definitions, and freeze its lines")
@@ -102,7 +109,7 @@ type reviewLines struct {
 func (a *api) reviews() {
 	handle(a, operation(http.MethodGet, "/reviews", "list-review-lines", "The lines that wait for the caller, with the evidence; that they were looked at is recorded"),
 		func(ctx context.Context, who Caller, in *struct {
-			Limit int `query:"limit" minimum:"1" maximum:"500" default:"50"`
+			Limit int `query:"limit" minimum:"0" maximum:"100000" default:"50" doc:"how many are listed; 0: all"`
 		},
 		) (*struct{ Body reviewLines }, error) {
 			if err := personal(who); err != nil {
@@ -115,7 +122,7 @@ func (a *api) reviews() {
 	handle(a, operation(http.MethodPost, "/reviews", "decide-review-lines", "Decide lines that wait for the caller: all of it counts, or none"),
 		func(ctx context.Context, who Caller, in *struct {
 			Body struct {
-				Lines []review.Choice `json:"lines" minItems:"1" maxItems:"500"`
+				Lines []review.Choice `json:"lines" minItems:"1" maxItems:"5000"`
 			}
 		},
 		) (*struct{ Body List[onus.Review] }, error) {

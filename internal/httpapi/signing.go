@@ -77,6 +77,24 @@ func (a *api) signing() {
 		})
 }
 
+// proofs are what whoever has the log's policy checks offline.
+func (a *api) proofs() {
+	for kind, id := range map[string]string{"approval": "prove-answers", "exception": "prove-decisions"} {
+		handle(a, operation(http.MethodGet, "/"+kind+"s/{id}/proofs", id, "Proofs of the decisions that are signed, to be checked offline"),
+			func(ctx context.Context, who Caller, in *struct {
+				ID string `path:"id" doc:"or a beginning that only one has"`
+			},
+			) (*struct{ Body List[server.DecisionProof] }, error) {
+				id, err := a.seen(ctx, who, kind, in.ID)
+				if err != nil {
+					return nil, err
+				}
+				all, err := a.Server.Books().ProveDecisions(ctx, id)
+				return &struct{ Body List[server.DecisionProof] }{List[server.DecisionProof]{Items: all}}, err
+			})
+	}
+}
+
 func (a *api) toSign(ctx context.Context, st onus.Statement) (*struct{ Body ToSign }, error) {
 	out := &struct{ Body ToSign }{ToSign{Statement: st.Text()}}
 	if a.Desk == nil || a.Passkeys == nil {

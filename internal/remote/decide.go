@@ -3,10 +3,14 @@ package remote
 import (
 	"context"
 	"encoding/base64"
+	"strings"
+
+	"github.com/oapi-codegen/runtime/types"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/api/client"
 	"github.com/onus-id/onus/internal/engine"
+	"github.com/onus-id/onus/internal/escalation"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -72,7 +76,7 @@ func (s *Server) Answer(ctx context.Context, v engine.Vote) (t engine.Tally, err
 	if err != nil {
 		return t, err
 	}
-	resp, err = s.api.AnswerApproval(ctx, seen.ID, &client.AnswerApprovalParams{IfMatch: &etag}, client.AnswerBody{Yes: v.Yes, Reason: &v.Reason, Signed: signed(v.Signed)})
+	resp, err = s.api.AnswerApproval(ctx, seen.ID, &client.AnswerApprovalParams{IfMatch: &etag}, client.AnswerBody{Yes: v.Yes, Reason: &v.Reason, Signed: signed(v.Signed), Among: some(int64(v.Among))})
 	return ask[engine.Tally](s, resp, err)
 }
 
@@ -91,6 +95,50 @@ func (s *Server) Decide(ctx context.Context, o engine.Order) (r engine.Ruling, e
 	resp, err = s.api.DecideException(ctx, seen.ID, &client.DecideExceptionParams{IfMatch: &etag}, body)
 	return ask[engine.Ruling](s, resp, err)
 }
+
+// Attend does something about an exception short of ending it, as it is now.
+func (s *Server) Attend(ctx context.Context, id string, a escalation.Act) (x onus.Exception, err error) {
+	var seen server.Problem
+	resp, err := s.api.ShowException(ctx, id)
+	etag, err := answer(s, resp, err, &seen)
+	if err != nil {
+		return x, err
+	}
+	body := client.AttendanceBody{Act: client.AttendanceBodyAct(a.Act), Until: some(a.Until), Reason: some(a.Reason)}
+	if a.To != "" {
+		body.To = some(types.Email(a.To))
+	}
+	resp, err = s.api.AttendException(ctx, seen.ID, &client.AttendExceptionParams{IfMatch: &etag}, body)
+	return ask[onus.Exception](s, resp, err)
+}
+
+// PractiseRoute pages a route for practice.
+func (s *Server) PractiseRoute(ctx context.Context, workflow onus.WorkflowName, category onus.Category, _ onus.Actor, _ string) (onus.Exception, error) {
+	resp, err := s.api.PractiseRoute(ctx, client.PractiseRouteRequest{Workflow: string(workflow), Category: some(string(category))})
+	return ask[onus.Exception](s, resp, err)
+}
+
+// VerifyDecision checks what people signed when they decided.
+func (s *Server) VerifyDecision(ctx context.Context, id string) ([]server.SignedDecision, error) {
+	show := s.api.VerifyAnswers
+	if isException(id) {
+		show = s.api.VerifyDecisions
+	}
+	resp, err := show(ctx, id)
+	return items[server.SignedDecision](s, resp, err)
+}
+
+// ProveDecisions gives the proofs of those whose signatures are good.
+func (s *Server) ProveDecisions(ctx context.Context, id string) ([]server.DecisionProof, error) {
+	show := s.api.ProveAnswers
+	if isException(id) {
+		show = s.api.ProveDecisions
+	}
+	resp, err := show(ctx, id)
+	return items[server.DecisionProof](s, resp, err)
+}
+
+func isException(id string) bool { return strings.HasPrefix(id, "exc") }
 
 func signed(by *onus.Signed) *client.Signed {
 	if by == nil {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ type Server struct {
 
 // maxAnswer is the most of an answer that is read.
 const maxAnswer = 256 << 20
+
+// maxWait is how long a server that is asked too often may have us wait.
+const maxWait = time.Minute
 
 // patience is how long one answer may take: some make decisions again.
 const patience = 5 * time.Minute
@@ -64,21 +68,42 @@ func Dial(l Login) (*Server, error) {
 }
 
 // once sends a request, and when its answer was lost sends it once more. The
-// Idempotency-Key of a write is the same in both, so it is done one time.
+// Idempotency-Key of a write is the same in both, so it is done one time. When
+// the server says that it is asked too often, it waits as long as that says.
 type once struct{ web *http.Client }
 
 func (o once) Do(r *http.Request) (*http.Response, error) {
-	resp, err := o.try(r)
-	if err == nil || r.Context().Err() != nil || !again(err) || (r.Body != nil && r.GetBody == nil) {
-		return resp, err
-	}
-	second := r.Clone(r.Context())
-	if r.GetBody != nil {
-		if second.Body, err = r.GetBody(); err != nil {
-			return nil, err
+	lost := 0
+	for waited := time.Duration(0); ; {
+		sent := r.Clone(r.Context())
+		if r.GetBody != nil {
+			body, err := r.GetBody()
+			if err != nil {
+				return nil, err
+			}
+			sent.Body = body
+		}
+		resp, err := o.try(sent)
+		switch {
+		case err != nil && lost == 0 && again(err) && r.Context().Err() == nil && (r.Body == nil || r.GetBody != nil):
+			lost++
+		case err == nil && resp.StatusCode == http.StatusTooManyRequests && (r.Body == nil || r.GetBody != nil):
+			after := time.Second
+			if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
+				after = time.Duration(s) * time.Second
+			}
+			if waited += after; waited > maxWait {
+				return resp, nil
+			}
+			select {
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			case <-time.After(after):
+			}
+		default:
+			return resp, err
 		}
 	}
-	return o.try(second)
 }
 
 // try reads the whole answer, so that one that was cut is none.
@@ -130,6 +155,22 @@ func (s *Server) unclear() error {
 func ask[T any](s *Server, resp *http.Response, err error) (out T, _ error) {
 	_, err = answer(s, resp, err, &out)
 	return out, err
+}
+
+// text is ask for what is no JSON.
+func text(s *Server, resp *http.Response, err error) (string, error) {
+	if err != nil {
+		return "", s.unreached(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return "", s.refused(resp)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", s.unreached(err)
+	}
+	return string(body), nil
 }
 
 // list is a page of one.

@@ -117,7 +117,7 @@ func (b *Books) Erasures(ctx context.Context, all bool) (found []store.Erasure, 
 		return err
 	})
 	slices.SortFunc(found, func(a, b store.Erasure) int { return a.At.Compare(b.At) })
-	return found, err
+	return append([]store.Erasure{}, found...), err
 }
 
 // personal reads from the sources' schemas which attributes are personal.

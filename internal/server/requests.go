@@ -11,6 +11,7 @@ import (
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/engine"
+	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/planning"
 	"github.com/onus-id/onus/internal/store"
 )
@@ -61,6 +62,36 @@ func (b *Books) Request(ctx context.Context, id string) (v RequestView, err erro
 		return err
 	})
 	return v, err
+}
+
+// RequestInFull is a request with everybody who is asked about it.
+type RequestInFull struct {
+	RequestView
+
+	Asked []AskedAbout `json:"asked,omitempty" doc:"in the order of its approvals"`
+}
+
+// AskedAbout says who can answer one approval of a request, and why others
+// cannot.
+type AskedAbout struct {
+	Approval string             `json:"approval"`
+	State    onus.ApprovalState `json:"state"`
+	People   []Answerer         `json:"people"`
+}
+
+// RequestInFull is Request, with who can answer its approvals, as whoever looks
+// sees them.
+func (b *Books) RequestInFull(ctx context.Context, id string, who func(flow.Organisation) (onus.Actor, string)) (RequestInFull, error) {
+	v, err := b.Request(ctx, id)
+	full := RequestInFull{RequestView: v}
+	for _, id := range v.Approvals {
+		w, err := b.Approval(ctx, id, who)
+		if err != nil {
+			return full, err
+		}
+		full.Asked = append(full.Asked, AskedAbout{w.ID, w.State, w.Others})
+	}
+	return full, err
 }
 
 // findByStart gives the only object whose ID is, or begins with, a text.

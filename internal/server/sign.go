@@ -73,8 +73,27 @@ type DecisionProof struct {
 	Site      string `json:"site,omitempty"`
 }
 
-// ProveDecision makes the proof of a decision whose signature is good.
-func (b *Books) ProveDecision(ctx context.Context, d SignedDecision) (DecisionProof, error) {
+// ProveDecisions makes the proofs of those decisions whose signatures are good.
+func (b *Books) ProveDecisions(ctx context.Context, id string) ([]DecisionProof, error) {
+	found, err := b.VerifyDecision(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	proofs := []DecisionProof{}
+	for _, d := range found {
+		if !d.Good {
+			continue
+		}
+		p, err := b.proveDecision(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		proofs = append(proofs, p)
+	}
+	return proofs, nil
+}
+
+func (b *Books) proveDecision(ctx context.Context, d SignedDecision) (DecisionProof, error) {
 	p := DecisionProof{Statement: d.Statement, Key: d.Key, Site: d.Site}
 	decision, err := b.Receipt(ctx, d.Event.ID)
 	if err != nil {

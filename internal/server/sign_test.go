@@ -154,10 +154,11 @@ func TestDecisionsAreCheckedByTheKeyOfTheirTime(t *testing.T) {
 	}
 	var proof server.DecisionProof
 	h.with(func(s *server.Server) {
-		var err error
-		if proof, err = s.Books().ProveDecision(t.Context(), good); err != nil {
-			t.Fatal(err)
+		proofs, err := s.Books().ProveDecisions(t.Context(), id)
+		if err != nil || len(proofs) != 1 {
+			t.Fatalf("%d proofs: %v", len(proofs), err)
 		}
+		proof = proofs[0]
 	})
 
 	// Viktor changes his key.
