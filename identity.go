@@ -52,6 +52,7 @@ type Identity struct {
 	Ends       string     `json:"ends,omitempty"`       // date of the last day
 	Next       string     `json:"next,omitempty"`       // date on which another of their records begins
 	Attributes Attributes `json:"attributes,omitempty"` // of the record that counts now
+	Returned   time.Time  `json:"returned,omitzero"`    // when we read last that they came back after leaving
 	Formerly   []string   `json:"formerly,omitempty"`   // earlier "source/key", oldest first
 	Names      []string   `json:"names,omitempty"`      // earlier logins and mail addresses, oldest first
 }

@@ -28,6 +28,9 @@ func (e *Engine) hold(ctx context.Context, l *live) ([]write, error) {
 		a := e.request(l, at)
 		lacking := ""
 		err := e.Store.View(ctx, func(r store.Reader) (err error) {
+			if gone, err := e.isOver(ctx, r, l, l.changes[at[0]]); err != nil || gone {
+				return cmp.Or(err, errLeft) // nobody is asked about somebody who is gone
+			}
 			if a.Wrote, err = wroteAlone(ctx, r, l.run, l.steps(at)); err != nil {
 				return err
 			}

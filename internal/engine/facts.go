@@ -74,6 +74,11 @@ func gather(ctx context.Context, r store.Reader, people onus.SourceName, o onus.
 	if duty, ok := at.Duty(ownership.SponsorID(f.Identity.ID)); ok {
 		f.Sponsor = at.Who(duty).Seat.Mail
 	}
+	if o.Kind == onus.Returned {
+		if f.Former, err = formerRuns(ctx, r, o); err != nil {
+			return f, err
+		}
+	}
 	if o.Kind == onus.Departed {
 		f.Handovers = at.Handovers(o.Identity)
 	}
@@ -105,6 +110,25 @@ func gather(ctx context.Context, r store.Reader, people onus.SourceName, o onus.
 		return found[0], true
 	}
 	return f, nil
+}
+
+// formerRuns lists the runs of somebody who returned that what happened before
+// set off: some may have given something only after the return was read.
+func formerRuns(ctx context.Context, r store.Reader, o onus.Occasion) (former []onus.RunID, err error) {
+	runs, err := store.Runs.Find(ctx, r, "identity", string(o.Identity))
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range runs {
+		by, known, err := store.Occasions.Lookup(ctx, r, run.Occasion)
+		if err != nil {
+			return nil, err
+		}
+		if known && by.At.Before(o.At) {
+			former = append(former, run.ID)
+		}
+	}
+	return former, nil
 }
 
 // MailOf gives the mail of an active person named by record key or mail.

@@ -12,7 +12,7 @@ import (
 
 // errLeft says that whom a change would give something has left since the
 // plan was made, or that what it would give back has run out.
-var errLeft = errors.New("they left meanwhile, or what warrants it ended")
+var errLeft = errors.New("they left or came back meanwhile, or what warrants it ended")
 
 // hasLeft says whether a change would give something to somebody who left. A
 // run that their leaving set off may give what belongs to leaving.
@@ -28,18 +28,29 @@ func (e *Engine) hasLeft(ctx context.Context, r store.Reader, l *live, c onus.Ch
 	return !known || o.Kind != onus.Departed, err
 }
 
+// isOver says whether a change would give something for an engagement that is
+// over: its subject left, or came back since what set the run off.
+func (e *Engine) isOver(ctx context.Context, r store.Reader, l *live, c onus.Change) (bool, error) {
+	if gone, err := e.hasLeft(ctx, r, l, c); err != nil || gone || c.Planned.Verb.TakesAway() {
+		return gone, err
+	}
+	who, _, err := store.Identities.Lookup(ctx, r, string(c.Identity))
+	if err != nil || who.Returned.IsZero() {
+		return false, err
+	}
+	o, known, err := store.Occasions.Lookup(ctx, r, l.run.Occasion)
+	return known && o.At.Before(who.Returned), err
+}
+
 // stillHere fails an intent to give somebody something after they left: the
 // leaver's plan took only what there was when it was made.
 func (e *Engine) stillHere(l *live, c onus.Change) write {
 	return func(ctx context.Context, tx store.Tx) (func(), error) {
-		gone, err := e.hasLeft(ctx, tx, l, c)
-		if err == nil && !gone {
-			gone, err = ranOut(ctx, tx, c, tx.Now())
-		}
+		gone, err := e.noMore(ctx, tx, l, c, tx.Now())
 		if err == nil && !gone {
 			gone, err = e.answeredMeanwhile(ctx, tx, l)
 		}
-		if gone {
+		if err == nil && gone {
 			err = errLeft
 		}
 		return func() {}, err
@@ -48,12 +59,18 @@ func (e *Engine) stillHere(l *live, c onus.Change) write {
 
 func (e *Engine) left(ctx context.Context, l *live, c onus.Change) (gone bool, err error) {
 	err = e.Store.View(ctx, func(r store.Reader) error {
-		if gone, err = e.hasLeft(ctx, r, l, c); err == nil && !gone {
-			gone, err = ranOut(ctx, r, c, e.Now())
-		}
+		gone, err = e.noMore(ctx, r, l, c, e.Now())
 		return err
 	})
 	return gone, err
+}
+
+// noMore says whether a change shall not be made any more.
+func (e *Engine) noMore(ctx context.Context, r store.Reader, l *live, c onus.Change, now time.Time) (bool, error) {
+	if over, err := e.isOver(ctx, r, l, c); err != nil || over {
+		return over, err
+	}
+	return ranOut(ctx, r, c, now)
 }
 
 // ranOut says whether a repair would give back what has no reason any more:
@@ -73,7 +90,12 @@ func ranOut(ctx context.Context, r store.Reader, c onus.Change, now time.Time) (
 }
 
 // overtaken ends a run whose person left: what is not made of it shall not be.
+// What was found before is recorded first: a change that it asked about, say,
+// has a row from then on.
 func (e *Engine) overtaken(ctx context.Context, l *live, found *[]write) error {
+	if err := e.flush(ctx, found); err != nil {
+		return err
+	}
 	for i, c := range l.changes {
 		if c.State.Ended() || c.State == onus.ChangePlanned && l.rows[i].Version == 0 {
 			continue // one that never began has no row to end
@@ -103,9 +125,6 @@ var errEnded = errors.New("the run has ended")
 // must not be made any more; the rest of the run follows.
 func (e *Engine) dropped(ctx context.Context, l *live, i int, c onus.Change, found *[]write) error {
 	*found = append(*found, e.refused(l, i, c))
-	if err := e.flush(ctx, found); err != nil {
-		return err
-	}
 	return e.overtaken(ctx, l, found)
 }
 

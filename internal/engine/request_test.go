@@ -32,6 +32,17 @@ func (w *world) opensDesk() {
 	w.Helper()
 	w.employ(priya, mara, ruth, ingrid, dana, sol, omar, ciso)
 	w.identity("idn_omar", func(who *onus.Identity) { who.Manager = ciso })
+	w.takesRequests()
+	w.program.Digest = onus.DigestOf([]byte("with requests"))
+	versionstest.Publish(w, w.store, w.program)
+	for _, who := range []string{"ana", "bo"} {
+		w.goes(onus.Joined, who, onus.Attributes{"manager": omar})
+	}
+	w.holds("ana", "group:staff")
+}
+
+// takesRequests lets people ask for role:write and group:finance.
+func (w *world) takesRequests() {
 	ask := func(name string, longest time.Duration, by ...string) {
 		w.program.Entitlements[flow.EntitlementKey{System: "dir", Name: name}].Request = &flow.Requestable{
 			Approve: &onus.ApprovalNeed{Need: 1, Of: []string{"entitlement.owner"}, Within: time.Hour}, Longest: longest, By: by,
@@ -44,12 +55,6 @@ func (w *world) opensDesk() {
 		Name: "requests", Digest: onus.DigestOf([]byte("requests")), Owner: priya, Source: "hr", Requests: true, Controls: joiner.Controls,
 		Default: joiner.Default, Bounds: joiner.Bounds,
 	}
-	w.program.Digest = onus.DigestOf([]byte("with requests"))
-	versionstest.Publish(w, w.store, w.program)
-	for _, who := range []string{"ana", "bo"} {
-		w.goes(onus.Joined, who, onus.Attributes{"manager": omar})
-	}
-	w.holds("ana", "group:staff")
 }
 
 func (w *world) tryRequest(person string, days int, of []onus.IdentityID, wants ...string) ([]engine.Requested, error) {

@@ -256,6 +256,9 @@ func (e *Engine) commit(ctx context.Context, writes ...write) error {
 // changes is four commits.
 func (e *Engine) advance(ctx context.Context, l *live) error {
 	found, err := e.hold(ctx, l)
+	if errors.Is(err, errLeft) {
+		return e.overtaken(ctx, l, &found)
+	}
 	if err != nil {
 		return err
 	}

@@ -243,6 +243,11 @@ func (d *desk) waiting() string {
 		if o.Kind != onus.Joined && o.Kind != onus.Returned {
 			s += " [" + strings.Join(o.Fields, " ") + "]"
 		}
+		for _, i := range all(d, store.Identities) {
+			if i.ID == o.Identity && o.Kind == onus.Returned && !i.Returned.Equal(o.At) {
+				d.t.Errorf("%s came back at %s, and their record says %s", o.Key, o.At, i.Returned)
+			}
+		}
 		out = append(out, s)
 	}
 	slices.Sort(out)

@@ -125,7 +125,8 @@ func TestWhatHRReallyDoes(t *testing.T) {
 		"back before anybody acted on the leaving": {
 			{day: "2026-03-02", rows: []string{"1"}, waiting: "joined 1", people: "1:active"},
 			{day: "2026-03-03", rows: []string{"1|status=terminated"}, waiting: "left 1 [status]", people: "1:left", unacted: true},
-			{day: "2026-03-04", rows: []string{"1|dept=Sales"}, waiting: "returned 1", people: "1:active"},
+			{day: "2026-03-04", rows: []string{"1|dept=Sales"}, waiting: "returned 1", people: "1:active", unacted: true},
+			{day: "2026-03-05", rows: []string{"1|dept=IT"}, waiting: "returned 1", people: "1:active"},
 		},
 		"a joiner whom nobody acted for leaves": {
 			{day: "2026-03-02", rows: []string{"1"}, waiting: "joined 1", people: "1:active", unacted: true},

@@ -79,7 +79,10 @@ func carried(old, now onus.Occasion) onus.Occasion {
 
 // updated gives an older occasion the after of a new one.
 func updated(old, now onus.Occasion) onus.Occasion {
-	old.State, old.Source, old.Key, old.Read, old.At = onus.Waiting, now.Source, now.Key, now.Read, now.At
+	old.State, old.Source, old.Key, old.Read = onus.Waiting, now.Source, now.Key, now.Read
+	if old.Kind != onus.Returned { // what came before a return is another engagement's
+		old.At = now.At
+	}
 	old.After = now.After
 	old.Fields = differing(old.Before, old.After)
 	return old

@@ -134,6 +134,10 @@ func (m *move) commit(ctx context.Context, tx store.Tx, cause string, out *Outco
 	before := m.found.before
 	s := stand(m.prog, m.records, before, m.day)
 	after := become(before, m.identity, m.kind, s)
+	h := happened(before, &after, s)
+	if h.kind == onus.Returned {
+		after.Returned = m.now.UTC()
+	}
 	if before == nil || m.rule != "" || !reflect.DeepEqual(*before, after) {
 		e := m.frame(ledger.IdentityChanged, cause)
 		if before == nil || m.rule != "" {
@@ -145,7 +149,6 @@ func (m *move) commit(ctx context.Context, tx store.Tx, cause string, out *Outco
 		}
 		cause = e.ID
 	}
-	h := happened(before, &after, s)
 	if h.kind != "" {
 		if err := m.arise(ctx, tx, cause, m.occasion(h.kind, h.fields, &after), s, out); err != nil {
 			return err

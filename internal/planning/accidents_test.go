@@ -305,3 +305,34 @@ func TestAnAccountOfTheSameNameIsNeverTakenOver(t *testing.T) {
 		}
 	}
 }
+
+// Whoever left and came back before the leaver's run took anything begins
+// anew: what another workflow, or a request, gave them before is no reason any
+// more; what the joiner states, too, it keeps without asking again, and no longer
+// than it was approved for.
+func TestWhoCameBackBeforeTheyWereOutKeepsNothingOfBefore(t *testing.T) {
+	w := joined(t, "Finance", "5")
+	before := w.now.Add(-day)
+	w.has("finance-db", "role:audit")
+	asked := w.grant("finance-db", "role:audit")
+	asked.Account, asked.Observed = w.account("finance-db").Ref, true
+	asked.Warrants = []onus.Warrant{{Workflow: "requests", Step: "req-1", Since: before}}
+	write := w.grant("finance-db", "role:ledger_write")
+	for i := range write.Warrants {
+		write.Warrants[i].Workflow, write.Warrants[i].Since, write.Warrants[i].Until = "mover", before, w.now.Add(9*day)
+	}
+	w.at = w.now
+	plan := mustPlan(t, program(joiner()), joiner(), w.facts(onus.Returned))
+	for _, c := range plan.Changes {
+		if c.Target.Entitlement == "role:ledger_write" && (!c.WarrantOnly || c.Approval != nil || !c.Until.Equal(w.now.Add(9*day))) {
+			t.Errorf("what was approved before goes on as %+v", c)
+		}
+	}
+	w.carry(t, plan)
+	if w.grant("finance-db", "role:audit").Warranted(w.now) || w.grant("finance-db", "role:audit").Observed {
+		t.Errorf("what they had asked for before is still theirs: %q", words(plan))
+	}
+	if reasons := strings.Join(w.reasons(), "\n"); strings.Contains(reasons, "mover/") || !strings.Contains(reasons, "finance-db role:ledger_write: joiner/") {
+		t.Errorf("the reasons are\n%s", reasons)
+	}
+}

@@ -137,6 +137,7 @@ type world struct {
 	accounts []onus.Account
 	grants   []onus.Grant
 	now      time.Time
+	at       time.Time // when the occasion arose
 }
 
 func ana(department string, grade string) *world {
@@ -152,7 +153,7 @@ func ana(department string, grade string) *world {
 func (w *world) facts(kind onus.OccasionKind) planning.Facts {
 	return planning.Facts{
 		Now: w.now, Identity: w.identity, Accounts: slices.Clone(w.accounts), Grants: w.clone(),
-		Occasion: onus.Occasion{ID: "occ-1", Kind: kind, Identity: w.identity.ID, Source: "hr", Key: w.identity.Key},
+		Occasion: onus.Occasion{ID: "occ-1", Kind: kind, At: w.at, Identity: w.identity.ID, Source: "hr", Key: w.identity.Key},
 		People:   people{"17": {"mail": "max@acme.example"}}, Manager: "max@acme.example",
 	}
 }

@@ -35,6 +35,7 @@ type Facts struct {
 	Denied  []onus.Wanted    // what people said no to, of an occasion of drift
 
 	Denials []onus.Denial // that reviews made of the subject, and nobody lifted
+	Former  []onus.RunID  // of an occasion of return: the runs that what happened before it set off
 }
 
 // A Refusal says why no plan can be made. It becomes an exception.
@@ -66,6 +67,13 @@ func (f *Facts) vars(people expr.People) expr.Vars {
 		Change: expr.Change{Kind: string(f.Occasion.Kind), Fields: fields},
 		Now:    f.Now, People: people,
 	}
+}
+
+// left says that a warrant should have ended when the subject left: they came
+// back before anybody had carried that out. Whatever gave it, it is no reason
+// any more for whoever begins anew.
+func (f *Facts) left(w onus.Warrant) bool {
+	return f.Occasion.Kind == onus.Returned && (w.Since.Before(f.Occasion.At) || slices.Contains(f.Former, w.Run))
 }
 
 // who names the subject in a sentence.

@@ -209,7 +209,7 @@ func (pl *planner) giveGrant(w *want, wants []want, account *onus.Account) *Refu
 	}
 	// What comes through a group or another grantor is not ours to keep: it
 	// is given directly, unless a reason of ours stands for it already.
-	if account != nil && pl.held(g) && (direct(g) || m.own || m.family || m.others) {
+	if account != nil && pl.held(g) && (direct(g) || m.own || m.family || m.others || m.before) {
 		return pl.adopt(s, w, target, m)
 	}
 	c := pl.giving(s, onus.EnsurePresent, target, m)
@@ -234,6 +234,11 @@ func (pl *planner) adopt(s *flow.Step, w *want, target onus.Target, m meeting) *
 		if r := pl.approve(&c, s); r != nil {
 			return r
 		}
+	}
+	if m.before && c.Approval != nil {
+		// It was approved under another workflow, up to its end, and is not
+		// asked about again while that lasts.
+		c.Approval, c.Until = nil, m.lasted
 	}
 	pl.draft(draft{change: c, phase: giving, step: w.step})
 	return nil

@@ -23,6 +23,9 @@ type scene struct {
 	program  *flow.Program
 	occasion onus.OccasionKind
 	states   []statement
+
+	overtook        bool // the subject left, and came back before that was carried out
+	family, foreign []onus.WorkflowName
 }
 
 // A statement is what a step of main says, in the oracle's own form.
@@ -40,6 +43,12 @@ func drawScene(t *rapid.T) *scene {
 	s := &scene{world: ana("", ""), wf: workflow("main")}
 	s.wf.Follows = []onus.WorkflowName{"old"}
 	s.occasion = rapid.SampledFrom([]onus.OccasionKind{onus.Joined, onus.Moved, onus.Changed, onus.Returned, onus.DateArrived}).Draw(t, "occasion")
+	// Whoever left and came back before that was carried out holds what other
+	// workflows gave them before; else those keep what is theirs.
+	s.foreign, s.family = []onus.WorkflowName{"foreign"}, []onus.WorkflowName{"main", "old"}
+	if s.occasion == onus.Returned && rapid.Bool().Draw(t, "came back before it was taken") {
+		s.overtook, s.at, s.foreign, s.family = true, now, nil, []onus.WorkflowName{"main", "old", "foreign"}
+	}
 	s.identity.Attributes = onus.Attributes{"login": "ana.k"}
 	for i := range 4 {
 		if rapid.Bool().Draw(t, "attribute") {
@@ -228,11 +237,11 @@ func (s *scene) should() (want shape, refusal onus.Category) {
 				want.Grants[of] = true
 			case len(stated[of]) > 0 && !accountRanOut:
 				return want, onus.Unresolvable
-			case len(stated[of]) > 0, s.live(of, "foreign"):
-			case s.live(of, "main", "old") && !s.inherited(of):
+			case len(stated[of]) > 0, s.live(of, s.foreign...):
+			case s.live(of, s.family...) && !s.inherited(of):
 				delete(want.Grants, of)
 			}
-			needed = needed || len(stated[of]) > 0 || s.live(of, "foreign")
+			needed = needed || len(stated[of]) > 0 || s.live(of, s.foreign...)
 			s.settle(reasons, of, stated[of], hasOne)
 		}
 		switch {
@@ -240,7 +249,7 @@ func (s *scene) should() (want shape, refusal onus.Category) {
 			want.Accounts[system] = "enabled"
 		case needed:
 			continue // its reasons stay as they are, too
-		case s.live(account, "foreign") || !s.live(account, "main", "old") || !has:
+		case s.live(account, s.foreign...) || !s.live(account, s.family...) || !has:
 		default:
 			want.Accounts[system] = "disabled"
 			if s.removes(account) {
@@ -264,7 +273,7 @@ func (s *scene) settle(reasons map[string]bool, of thing, steps []string, given 
 		name = "account"
 	}
 	for _, w := range s.warrants(of) {
-		if w.Workflow == "old" || (w.Workflow == "main" && !slices.Contains(steps, w.Step)) {
+		if w.Workflow == "old" || w.Workflow == "foreign" && s.overtook || (w.Workflow == "main" && !slices.Contains(steps, w.Step)) {
 			delete(reasons, fmt.Sprintf("%s %s: %s/%s", of.system, name, w.Workflow, w.Step))
 		}
 	}
@@ -280,7 +289,7 @@ func (s *scene) settle(reasons map[string]bool, of thing, steps []string, given 
 func (s *scene) removes(account thing) bool {
 	var names []string
 	for _, w := range s.warrants(account) {
-		if w.Workflow != "foreign" && w.Ended.IsZero() && (w.Until.IsZero() || w.Until.After(s.now)) {
+		if slices.Contains(s.family, w.Workflow) && w.Ended.IsZero() && (w.Until.IsZero() || w.Until.After(s.now)) {
 			names = append(names, string(w.Workflow)+"/"+w.Step)
 		}
 	}

@@ -199,11 +199,13 @@ func (pl *planner) gone() bool {
 	}
 }
 
-// family says whether the warrants of a workflow are this one's to keep or
-// end. Requests keep to themselves: what one gave, another neither prolongs
-// nor ends.
-func (pl *planner) family(w onus.WorkflowName) bool {
-	return !pl.wf.Requests && (w == pl.wf.Name || slices.Contains(pl.wf.Follows, w))
+// family says whether a warrant is this workflow's to keep or end. Requests
+// keep to themselves: what one gave, another neither prolongs nor ends.
+func (pl *planner) family(w onus.Warrant) bool {
+	if pl.f.left(w) {
+		return true
+	}
+	return !pl.wf.Requests && (w.Workflow == pl.wf.Name || slices.Contains(pl.wf.Follows, w.Workflow))
 }
 
 // barred says that what the step gives has run out for this subject, so that
@@ -215,7 +217,7 @@ func (pl *planner) barred(step string, g *onus.Grant) bool {
 	var last onus.Warrant
 	var ended time.Time
 	for _, w := range g.Warrants {
-		if w.Step != step || !pl.family(w.Workflow) {
+		if w.Step != step || !pl.family(w) {
 			continue
 		}
 		if w.InForce(pl.f.Now) {

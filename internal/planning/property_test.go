@@ -152,7 +152,7 @@ func TestSameFactsSameDigest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawScene(t)
 		f := s.facts(s.occasion)
-		f.Occasion.Fields = []string{"d0", "d1", "d2"}
+		f.Occasion.At, f.Occasion.Fields = f.Now, []string{"d0", "d1", "d2"}
 		first, refusal := planning.Plan(s.program, s.wf, 1, f)
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 		g := s.facts(s.occasion)
@@ -235,5 +235,10 @@ func TestAnotherFactIsAnotherDigest(t *testing.T) {
 		if digest(f) == first {
 			t.Errorf("%s makes no difference", name)
 		}
+	}
+	f, g := facts(), facts()
+	f.Occasion.Kind, g.Occasion.Kind, g.Occasion.At = onus.Returned, onus.Returned, now.Add(time.Hour)
+	if digest(f) == digest(g) {
+		t.Error("whether they had what they have before they left makes no difference")
 	}
 }

@@ -94,6 +94,9 @@ func (w *witness) digest(f *Facts) onus.Digest {
 		c.count(len(g.Warrants))
 		for _, wt := range g.Warrants {
 			c.text(string(wt.Workflow), wt.Step, wt.EndedBy)
+			if f.left(wt) {
+				c.text("left")
+			}
 			c.time(wt.Until)
 			c.time(wt.Ended)
 		}

@@ -25,7 +25,7 @@ func (pl *planner) takeUnwanted(wants []want, withdraws []int) {
 		}
 		var ends []onus.WarrantRef
 		for _, w := range g.Warrants {
-			if w.InForce(pl.f.Now) && pl.family(w.Workflow) && !pl.keeps(w, g, wants) && !pl.passed(g, w) {
+			if w.InForce(pl.f.Now) && pl.family(w) && !pl.keeps(w, g, wants) && !pl.passed(g, w) {
 				ends = addRef(ends, w)
 			}
 		}
@@ -38,7 +38,9 @@ func (pl *planner) takeUnwanted(wants []want, withdraws []int) {
 		step := pl.stepOf(ends[0])
 		kept := pl.keeper(g, ends)
 		says := fmt.Sprintf("no step of %s gives it any longer", pl.wf.Name)
-		if clause := pl.moved(step); clause != "" {
+		if clause := pl.moved(step); pl.wf.Name != ends[0].Workflow && pl.leftBefore(g, ends) {
+			says = "they left, and came back before it was taken: it was theirs before"
+		} else if clause != "" {
 			says = clause
 		} else if step != nil {
 			if clause := pl.clause(condition(step)); clause != "" {
@@ -47,6 +49,12 @@ func (pl *planner) takeUnwanted(wants []want, withdraws []int) {
 		}
 		pl.end(g, step, ends, kept, says)
 	}
+}
+
+func (pl *planner) leftBefore(g *onus.Grant, ends []onus.WarrantRef) bool {
+	return slices.ContainsFunc(g.Warrants, func(w onus.Warrant) bool {
+		return pl.f.left(w) && slices.Contains(ends, onus.WarrantRef{Workflow: w.Workflow, Step: w.Step})
+	})
 }
 
 // passed says whether a drafted change already ends the warrant by taking its
@@ -72,7 +80,7 @@ func (pl *planner) needed(account *onus.Grant, wants []want) bool {
 			return false
 		}
 		return slices.ContainsFunc(g.Warrants, func(w onus.Warrant) bool {
-			return w.InForce(pl.f.Now) && !pl.family(w.Workflow)
+			return w.InForce(pl.f.Now) && !pl.family(w)
 		})
 	})
 }

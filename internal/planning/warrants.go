@@ -15,6 +15,8 @@ type meeting struct {
 	others bool              // one of an unrelated workflow
 	ends   []onus.WarrantRef // what the step's warrant takes the place of
 	until  time.Time         // the end that the new warrant keeps; zero: none
+	before bool              // what it takes the place of was another workflow's, until the subject left
+	lasted time.Time         // the end of that; zero: none
 }
 
 // meets looks at the warrants of g for step s. A warrant of the family that
@@ -40,8 +42,10 @@ func (pl *planner) meets(s *flow.Step, g *onus.Grant, wants []want) meeting {
 		switch {
 		case own:
 			m.own, m.family, m.until = true, true, w.Until
-		case !pl.family(w.Workflow):
+		case !pl.family(w):
 			m.others = true
+		case w.Workflow != pl.wf.Name && !slices.Contains(pl.wf.Follows, w.Workflow):
+			m.ends, m.before, m.lasted = addRef(m.ends, w), true, w.Until
 		default:
 			m.family = true
 			if pl.keeps(w, g, wants) {
