@@ -570,50 +570,54 @@ var Types = map[Type]Meaning{
 
 	CredentialEnrolled: {
 		When: "a key or passkey counts from now on as one by which its person signs", Actor: "engine, for a key that the definitions name, or the person", Owner: "the person whose it is",
-		Object: "credential", Notes: map[string]string{"by": "ssh or passkey", "key": "the fingerprint of the public key"},
+		Object: "credential", Notes: permitted(map[string]string{"by": "ssh or passkey", "key": "the fingerprint of the public key"}),
 	},
 	CredentialRemoved: {
 		When: "a key or passkey counts no more; what was signed with it before stays signed", Actor: "engine, for a key that the definitions no longer name, or who removed it", Owner: "the person whose it was",
-		Object: "credential", Fields: "cause", Notes: map[string]string{"by": "ssh or passkey", "key": "the fingerprint of the public key"},
+		Object: "credential", Fields: "cause", Notes: permitted(map[string]string{"by": "ssh or passkey", "key": "the fingerprint of the public key"}),
 	},
 
 	CredentialUsed: {
 		When: "a passkey that counts its uses was used", Actor: "the person", Owner: "the person whose it is",
-		Object: "credential", Fields: "cause", Notes: map[string]string{"by": "passkey", "key": "the fingerprint of the public key"},
+		Object: "credential", Fields: "cause", Notes: permitted(map[string]string{"by": "passkey", "key": "the fingerprint of the public key"}),
 	},
 
 	SessionBegan: {
 		When: "a person signed in", Actor: "the person", Owner: "the person", Object: "session",
-		Notes: map[string]string{"how": "by single sign-on (oidc), a passkey or an invitation"},
+		Notes: permitted(map[string]string{"how": "by single sign-on (oidc), a passkey or an invitation"}),
 	},
 	SessionUsed: {
-		When: "a session is still used; told every few minutes at most", Actor: "the person", Owner: "the person", Object: "session", Fields: "cause",
+		When: "a session is still used; told every few minutes at most", Actor: "the person", Owner: "the person", Object: "session", Fields: "cause", Notes: permitted(map[string]string{}),
 	},
 	SessionStrengthened: {
 		When: "the person of a session was verified again; the session has a new secret", Actor: "the person", Owner: "the person", Object: "session", Fields: "cause",
-		Notes: map[string]string{"how": "by single sign-on (oidc) or a passkey"},
+		Notes: permitted(map[string]string{"how": "by single sign-on (oidc) or a passkey"}),
 	},
 	SessionEnded: {
-		When: "a person signed out, or somebody ended the session", Actor: "the person, or who ended it", Owner: "the person", Object: "session", Fields: "cause",
+		When: "a person signed out, or somebody ended the session", Actor: "the person, or who ended it", Owner: "the person", Object: "session", Fields: "cause", Notes: permitted(map[string]string{}),
 	},
 
 	TokenMade: {
 		When: "a token lets a program act as somebody", Actor: "the owner, or the identity provider whose word it was given for", Owner: "the owner", Object: "token",
-		Notes: map[string]string{"scopes": "what it may be used for", "until": "when it expires", "behalf": behalf},
+		Notes: permitted(map[string]string{"scopes": "what it may be used for", "until": "when it expires", "behalf": behalf}),
 	},
 	TokenUsed: {
-		When: "a token is used; told once an hour at most", Actor: "the owner", Owner: "the owner", Object: "token", Fields: "cause",
+		When: "a token is used; told once an hour at most", Actor: "the owner", Owner: "the owner", Object: "token", Fields: "cause", Notes: permitted(map[string]string{}),
 	},
 	TokenRevoked: {
-		When: "a token counts no more", Actor: "who revoked it", Owner: "the owner", Object: "token", Fields: "cause",
+		When: "a token counts no more", Actor: "who revoked it", Owner: "the owner", Object: "token", Fields: "cause", Notes: permitted(map[string]string{}),
 	},
 
 	InvitationMade: {
 		When: "somebody may sign in once without anything else, to register a passkey", Actor: "who invited them", Owner: "who is invited", Object: "invitation",
-		Notes: map[string]string{"until": "when it expires"},
+		Notes: permitted(map[string]string{"until": "when it expires"}),
+	},
+	InvitationVouched: {
+		When: "another person than who invited them vouches that they asked for it; before that it lets nobody in", Actor: "who vouches", Owner: "who is invited",
+		Object: "invitation", Fields: "cause", Notes: permitted(map[string]string{}),
 	},
 	InvitationUsed: {
-		When: "an invitation was used, and is no good any more", Actor: "who was invited", Owner: "who was invited", Object: "invitation", Fields: "cause",
+		When: "an invitation was used, and is no good any more", Actor: "who was invited", Owner: "who was invited", Object: "invitation", Fields: "cause", Notes: permitted(map[string]string{}),
 	},
 
 	EpochBegan: {

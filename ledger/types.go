@@ -177,8 +177,9 @@ const (
 	TokenUsed    Type = "token.used"
 	TokenRevoked Type = "token.revoked"
 
-	InvitationMade Type = "invitation.made"
-	InvitationUsed Type = "invitation.used"
+	InvitationMade    Type = "invitation.made"
+	InvitationVouched Type = "invitation.vouched"
+	InvitationUsed    Type = "invitation.used"
 
 	EpochBegan Type = "epoch.began"
 

@@ -47,6 +47,10 @@ type Desk struct {
 	// MailOf gives the mail address of an active person whom a record names by
 	// key or mail, as a machine's names its sponsor.
 	MailOf func(ctx context.Context, r store.Reader, ref string) (string, error)
+
+	// Keeps names the policy by which somebody looks after their own sign-ins, or
+	// is a Denied error; nil: none is asked. It goes into the event.
+	Keeps func(who onus.Identity) (policy string, err error)
 }
 
 // errNobody is all that is said about a secret that is no good, whatever is
@@ -78,9 +82,27 @@ func one[T any](ctx context.Context, r store.Reader, k store.Kind[T], text strin
 	return found[0], true, nil
 }
 
-// by is the frame of an event that a person causes about themself.
-func by(typ ledger.Type, person onus.IdentityID) ledger.Event {
-	return ledger.Event{Type: typ, Actor: "person:" + string(person), Owner: string(person)}
+// event is the frame of an event about somebody's sign-ins. Where they cause it
+// themself, which is so unless an actor is named, it names the policy that lets
+// them; another answers for what they do elsewhere.
+func (d *Desk) event(ctx context.Context, r store.Reader, typ ledger.Type, owner onus.IdentityID, actor onus.Actor) (ledger.Event, error) {
+	ev := ledger.Event{Type: typ, Actor: string(actor), Owner: string(owner), Notes: map[string]string{}}
+	who, known, err := store.Identities.Lookup(ctx, r, string(owner))
+	if err != nil || !known {
+		return ev, err
+	}
+	self := "person:" + string(owner)
+	if who.Kind == onus.NonHuman {
+		self = "machine:" + string(owner)
+	}
+	if actor == "" {
+		ev.Actor = self
+	}
+	if ev.Actor != self || d.Keeps == nil {
+		return ev, nil
+	}
+	ev.Notes["policy"], err = d.Keeps(who)
+	return ev, err
 }
 
 // after gives an event whose cause is the object's last one.

@@ -40,13 +40,13 @@ func (Keys) Enrol(ctx context.Context, tx store.Tx, by onus.Actor, keys map[stri
 			delete(want, c.Key)
 			continue
 		}
-		if err := remove(ctx, tx, by, c); err != nil {
+		if err := remove(ctx, tx, named(ledger.CredentialRemoved, by, c), c); err != nil {
 			return err
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		c := store.Credential{Kind: onus.SignedBySSH, Person: want[key].ID, Key: key, Fingerprint: fingerprint(onus.SignedBySSH, key)}
-		if _, err := enrol(ctx, tx, by, c); err != nil {
+		if _, err := enrol(ctx, tx, named(ledger.CredentialEnrolled, by, c), c); err != nil {
 			return err
 		}
 	}
@@ -55,29 +55,32 @@ func (Keys) Enrol(ctx context.Context, tx store.Tx, by onus.Actor, keys map[stri
 
 // enrol keeps a new credential, and its fingerprint in the ledger: from there
 // on it counts, and for nothing that was signed before.
-func enrol(ctx context.Context, tx store.Tx, by onus.Actor, c store.Credential) (store.Credential, error) {
+func enrol(ctx context.Context, tx store.Tx, ev ledger.Event, c store.Credential) (store.Credential, error) {
 	c.ID = onus.ID("crd", c.Kind, c.Fingerprint, string(c.Person))
 	c.Enrolled = tx.Now()
-	_, err := store.Credentials.Put(ctx, tx, ledger.Event{
-		Type: ledger.CredentialEnrolled, Actor: string(by), Owner: string(c.Person), Notes: noted(c),
-	}, c)
+	noted(ev, c)
+	_, err := store.Credentials.Put(ctx, tx, ev, c)
 	return c, err
 }
 
-func remove(ctx context.Context, tx store.Tx, by onus.Actor, c store.Credential) error {
-	_, row, err := store.Credentials.GetRow(ctx, tx, c.ID)
+func remove(ctx context.Context, tx store.Tx, ev ledger.Event, c store.Credential) error {
+	ev, err := after(ctx, tx, store.Credentials, c.ID, ev)
 	if err != nil {
 		return err
 	}
 	c.Removed = tx.Now()
-	_, err = store.Credentials.Put(ctx, tx, ledger.Event{
-		Type: ledger.CredentialRemoved, Actor: string(by), Owner: string(c.Person), Cause: row.Event, Notes: noted(c),
-	}, c)
+	noted(ev, c)
+	_, err = store.Credentials.Put(ctx, tx, ev, c)
 	return err
 }
 
-func noted(c store.Credential) map[string]string {
-	return map[string]string{"by": c.Kind, "key": c.Fingerprint}
+// named is the frame of an event about a key that the definitions name.
+func named(typ ledger.Type, by onus.Actor, c store.Credential) ledger.Event {
+	return ledger.Event{Type: typ, Actor: string(by), Owner: string(c.Person), Notes: map[string]string{}}
+}
+
+func noted(ev ledger.Event, c store.Credential) {
+	ev.Notes["by"], ev.Notes["key"] = c.Kind, c.Fingerprint
 }
 
 // Has says whether a person has a key or a passkey to sign with.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/store"
+	"github.com/onus-id/onus/ledger"
 )
 
 const (
@@ -245,7 +246,11 @@ func (d *Desk) linked(ctx context.Context, issuer, subject string, c claims) (wh
 			return onus.Errorf(onus.Denied, "an administrator removes the former account first", "another account of the identity provider is linked to this person")
 		}
 		who = them.ID
-		_, err = enrol(ctx, tx, onus.Actor("person:"+string(who)), store.Credential{
+		ev, err := d.event(ctx, tx, ledger.CredentialEnrolled, who, "")
+		if err != nil {
+			return err
+		}
+		_, err = enrol(ctx, tx, ev, store.Credential{
 			Kind: store.ByProvider, Person: who, Handle: account, Fingerprint: account, Site: issuer,
 		})
 		return err

@@ -158,7 +158,11 @@ func (d *Desk) FinishPasskey(ctx context.Context, p *Passkeys, s store.Session, 
 			Kind: onus.SignedByPasskey, Person: s.Person, Name: name, Key: public, Fingerprint: fingerprint(onus.SignedByPasskey, public),
 			Handle: handle, Site: p.site, Passkey: kept,
 		}
-		c, err = enrol(ctx, tx, onus.Actor("person:"+string(s.Person)), c)
+		ev, err := d.event(ctx, tx, ledger.CredentialEnrolled, s.Person, "")
+		if err != nil {
+			return err
+		}
+		c, err = enrol(ctx, tx, ev, c)
 		return err
 	})
 	return c, err
@@ -196,13 +200,13 @@ func (d *Desk) FinishPasskeySignIn(ctx context.Context, p *Passkeys, pending str
 			return errNobody()
 		}
 		in = SignIn{Person: onus.IdentityID(user.WebAuthnID()), How: byPasskey, Ceremony: session.Challenge, Strong: true}
-		return counted(ctx, tx, theirs, key)
+		return d.counted(ctx, tx, theirs, key)
 	})
 	return in, err
 }
 
 // counted keeps how often a passkey says that it was used, where it counts.
-func counted(ctx context.Context, tx store.Tx, theirs []store.Credential, key *webauthn.Credential) error {
+func (d *Desk) counted(ctx context.Context, tx store.Tx, theirs []store.Credential, key *webauthn.Credential) error {
 	if key.Authenticator.SignCount == 0 {
 		return nil
 	}
@@ -216,11 +220,14 @@ func counted(ctx context.Context, tx store.Tx, theirs []store.Credential, key *w
 			return err
 		}
 		c.Passkey = kept
-		ev, err := after(ctx, tx, store.Credentials, c.ID, by(ledger.CredentialUsed, c.Person))
+		ev, err := d.event(ctx, tx, ledger.CredentialUsed, c.Person, "")
 		if err != nil {
 			return err
 		}
-		ev.Notes = noted(c)
+		if ev, err = after(ctx, tx, store.Credentials, c.ID, ev); err != nil {
+			return err
+		}
+		noted(ev, c)
 		_, err = store.Credentials.Put(ctx, tx, ev, c)
 		return err
 	}
@@ -294,7 +301,11 @@ func (d *Desk) RemoveCredential(ctx context.Context, owner onus.IdentityID, id s
 		case c.Kind == onus.SignedBySSH:
 			return onus.Errorf(onus.Invalid, "take it out of the file of signers", "an SSH key is removed in the definitions")
 		}
-		return remove(ctx, tx, actor, c)
+		ev, err := d.event(ctx, tx, ledger.CredentialRemoved, c.Person, actor)
+		if err != nil {
+			return err
+		}
+		return remove(ctx, tx, ev, c)
 	})
 	if err != nil {
 		return err

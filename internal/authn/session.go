@@ -44,9 +44,12 @@ func (d *Desk) Begin(ctx context.Context, in SignIn) (text string, s store.Sessi
 		if in.Strong {
 			s.Strong = now
 		}
-		ev := by(ledger.SessionBegan, in.Person)
-		ev.Notes = map[string]string{"how": in.How}
-		_, err := store.Sessions.Put(ctx, tx, ev, s)
+		ev, err := d.event(ctx, tx, ledger.SessionBegan, in.Person, "")
+		if err != nil {
+			return err
+		}
+		ev.Notes["how"] = in.How
+		_, err = store.Sessions.Put(ctx, tx, ev, s)
 		return err
 	})
 	if err != nil {
@@ -72,8 +75,11 @@ func (d *Desk) Session(ctx context.Context, text string) (s store.Session, who o
 		if s, who, err = d.session(ctx, tx, text, tx.Now()); err != nil {
 			return err
 		}
-		ev, err := after(ctx, tx, store.Sessions, s.ID, by(ledger.SessionUsed, s.Person))
+		ev, err := d.event(ctx, tx, ledger.SessionUsed, s.Person, "")
 		if err != nil {
+			return err
+		}
+		if ev, err = after(ctx, tx, store.Sessions, s.ID, ev); err != nil {
 			return err
 		}
 		s.Seen = tx.Now()
@@ -133,11 +139,14 @@ func (d *Desk) Strengthen(ctx context.Context, text string, in SignIn) (renewed 
 		case len(before) > 0 || in.Ceremony == "" || in.Person != s.Person || !in.Strong:
 			return onus.Errorf(onus.Denied, "sign in as who you are, with a passkey or a second factor", "this does not show who is at the session")
 		}
-		ev, err := after(ctx, tx, store.Sessions, s.ID, by(ledger.SessionStrengthened, s.Person))
+		ev, err := d.event(ctx, tx, ledger.SessionStrengthened, s.Person, "")
 		if err != nil {
 			return err
 		}
-		ev.Notes = map[string]string{"how": in.How}
+		if ev, err = after(ctx, tx, store.Sessions, s.ID, ev); err != nil {
+			return err
+		}
+		ev.Notes["how"] = in.How
 		s.Secret, s.Ceremony, s.Strong, s.Seen = digest, ceremony, tx.Now(), tx.Now()
 		_, err = store.Sessions.Put(ctx, tx, ev, s)
 		return err
@@ -155,7 +164,7 @@ func (d *Desk) End(ctx context.Context, text string) error {
 		if err != nil || !found {
 			return err
 		}
-		return endSession(ctx, tx, s, "person:"+string(s.Person), "signed out")
+		return d.endSession(ctx, tx, s, "", "signed out")
 	})
 }
 
@@ -167,7 +176,7 @@ func (d *Desk) EndAll(ctx context.Context, who onus.IdentityID, actor onus.Actor
 			return err
 		}
 		for _, s := range sessions {
-			if err := endSession(ctx, tx, s, string(actor), why); err != nil {
+			if err := d.endSession(ctx, tx, s, actor, why); err != nil {
 				return err
 			}
 		}
@@ -177,7 +186,7 @@ func (d *Desk) EndAll(ctx context.Context, who onus.IdentityID, actor onus.Actor
 		}
 		for _, t := range tokens {
 			if t.Ended.IsZero() {
-				if err := endToken(ctx, tx, t, string(actor)); err != nil {
+				if err := d.endToken(ctx, tx, t, actor); err != nil {
 					return err
 				}
 			}
@@ -186,9 +195,12 @@ func (d *Desk) EndAll(ctx context.Context, who onus.IdentityID, actor onus.Actor
 	})
 }
 
-func endSession(ctx context.Context, tx store.Tx, s store.Session, actor, why string) error {
-	ev, err := after(ctx, tx, store.Sessions, s.ID, ledger.Event{Type: ledger.SessionEnded, Actor: actor, Owner: string(s.Person)})
+func (d *Desk) endSession(ctx context.Context, tx store.Tx, s store.Session, actor onus.Actor, why string) error {
+	ev, err := d.event(ctx, tx, ledger.SessionEnded, s.Person, actor)
 	if err != nil {
+		return err
+	}
+	if ev, err = after(ctx, tx, store.Sessions, s.ID, ev); err != nil {
 		return err
 	}
 	s.Secret, s.Ended, s.Why = "", tx.Now(), why

@@ -61,18 +61,18 @@ func (d *Desk) MakeToken(ctx context.Context, g Grantee) (text string, t store.T
 			Behalf: g.Behalf, From: g.From,
 			Made: tx.Now(), Until: tx.Now().Add(g.For),
 		}
-		ev := by(ledger.TokenMade, g.Owner)
-		if g.By != "" {
-			ev.Actor = string(g.By)
+		ev, err := d.event(ctx, tx, ledger.TokenMade, g.Owner, g.By)
+		if err != nil {
+			return err
 		}
-		ev.Notes = map[string]string{"scopes": scopes(t.Scopes), "until": t.Until.UTC().Format(time.RFC3339)}
+		ev.Notes["scopes"], ev.Notes["until"] = scopes(t.Scopes), t.Until.UTC().Format(time.RFC3339)
 		if t.Behalf != nil {
 			if err := d.stands(ctx, tx, t, tx.Now()); err != nil {
 				return err
 			}
 			ev.Notes["behalf"] = t.Behalf.String()
 		}
-		_, err := store.Tokens.Put(ctx, tx, ev, t)
+		_, err = store.Tokens.Put(ctx, tx, ev, t)
 		return err
 	})
 	if err != nil {
@@ -122,8 +122,11 @@ func (d *Desk) Token(ctx context.Context, text string) (t store.Token, who onus.
 		if t, who, err = d.token(ctx, tx, text, tx.Now()); err != nil {
 			return err
 		}
-		ev, err := after(ctx, tx, store.Tokens, t.ID, by(ledger.TokenUsed, t.Owner))
+		ev, err := d.event(ctx, tx, ledger.TokenUsed, t.Owner, "")
 		if err != nil {
+			return err
+		}
+		if ev, err = after(ctx, tx, store.Tokens, t.ID, ev); err != nil {
 			return err
 		}
 		t.Used = tx.Now()
@@ -193,13 +196,16 @@ func (d *Desk) RevokeToken(ctx context.Context, owner onus.IdentityID, id string
 		if !t.Ended.IsZero() {
 			return nil
 		}
-		return endToken(ctx, tx, t, string(actor))
+		return d.endToken(ctx, tx, t, actor)
 	})
 }
 
-func endToken(ctx context.Context, tx store.Tx, t store.Token, actor string) error {
-	ev, err := after(ctx, tx, store.Tokens, t.ID, ledger.Event{Type: ledger.TokenRevoked, Actor: actor, Owner: string(t.Owner)})
+func (d *Desk) endToken(ctx context.Context, tx store.Tx, t store.Token, actor onus.Actor) error {
+	ev, err := d.event(ctx, tx, ledger.TokenRevoked, t.Owner, actor)
 	if err != nil {
+		return err
+	}
+	if ev, err = after(ctx, tx, store.Tokens, t.ID, ev); err != nil {
 		return err
 	}
 	t.Secret, t.Ended = "", tx.Now()

@@ -49,6 +49,7 @@ const (
 	Undelegate    Action = "undelegate" // end that
 	Exempt        Action = "exempt"     // let somebody hold what a rule keeps apart
 	Practise      Action = "practise"   // a route for exceptions
+	Vouch         Action = "vouch"      // that somebody asked for the invitation that another made them
 )
 
 // groupOf says which group of the policy an action is in. Every permit is for
@@ -63,6 +64,7 @@ var groupOf = map[Action]string{
 	Accept: "serving", Decline: "serving", Away: "keeping",
 	AskErasure: "erasing", Erase: "erasing", RefuseErasure: "refusing", Administer: "administering", Keep: "keeping", Report: "reporting",
 	Reply: "replying", Close: "closing", Delegate: "delegating", Undelegate: "delegating", Exempt: "exempting", Practise: "practising",
+	Vouch: "vouching",
 }
 
 // Two groups of groups: what decides about access, and what changes anything.
@@ -70,7 +72,7 @@ var (
 	deciding = []string{"judging", "handling", "overriding", "undoing", "publishing", "certifying", "reviewing", "lifting", "exempting", "closing"}
 	changing = []string{
 		"requesting", "withdrawing", "judging", "handling", "overriding", "undoing", "proposing", "publishing", "certifying", "reviewing", "lifting",
-		"serving", "erasing", "refusing", "administering", "reporting", "replying", "closing", "delegating", "exempting", "practising",
+		"serving", "erasing", "refusing", "administering", "reporting", "replying", "closing", "delegating", "exempting", "practising", "vouching",
 	}
 )
 

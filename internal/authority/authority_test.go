@@ -19,7 +19,7 @@ var actions = []authority.Action{
 	authority.Pause, authority.Recall, authority.Propose, authority.Publish, authority.Reject, authority.Accept, authority.Decline,
 	authority.Away, authority.AskErasure, authority.Erase, authority.Administer, authority.Keep, authority.Report,
 	authority.Certify, authority.Review, authority.Lift,
-	authority.Reply, authority.Close, authority.Delegate, authority.Undelegate, authority.Exempt, authority.Practise, authority.RefuseErasure, authority.Emergency,
+	authority.Reply, authority.Close, authority.Delegate, authority.Undelegate, authority.Exempt, authority.Practise, authority.RefuseErasure, authority.Emergency, authority.Vouch,
 }
 
 const ana = "ana@acme.example"
@@ -72,6 +72,9 @@ var relations = []struct {
 	{"agent in the place of an auditor", authority.Somebody{Name: "nhi_bot", Machine: true, Active: true, Scopes: []string{"propose", "request"}, Place: ana, Roles: []authority.Role{authority.Auditor}}, authority.Thing{Subjects: []string{ana}}},
 	{"agent in the place of a head", authority.Somebody{Name: "nhi_bot", Machine: true, Active: true, Scopes: []string{"request"}, Place: ana, Roles: []authority.Role{authority.Head}}, all()},
 	{"agent whose person has left", authority.Somebody{Name: "nhi_bot", Machine: true, Scopes: []string{"request"}, Place: ana}, authority.Thing{Subjects: []string{ana}}},
+	{"machine whose own it is", authority.Somebody{Name: "nhi_ci", Machine: true, Active: true}, authority.Thing{Subjects: []string{"nhi_ci"}}},
+	{"administrator who asked for it", with(func(s *authority.Somebody) { s.Roles = []authority.Role{authority.Administrator} }), authority.Thing{Requesters: []string{ana}}},
+	{"escalation head whom it is about", with(func(s *authority.Somebody) { s.Roles = []authority.Role{authority.Head} }), authority.Thing{Subjects: []string{ana}}},
 	{"machine named everywhere", authority.Somebody{Name: ana, Machine: true, Active: true, Scopes: []string{"propose"}}, all()},
 }
 

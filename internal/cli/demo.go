@@ -78,7 +78,7 @@ func (e *env) showConsole(ctx context.Context, s *server.Server, listen string) 
 	}
 	fmt.Fprintf(e.out, "\nThe console answers at https://%s until you press Ctrl-C; its certificate is its own.\nSign in as one of these people. Each link works once:\n", listen)
 	for _, p := range people {
-		code, _, err := desk.Invite(ctx, p.mail, onus.Actor("os:demo"))
+		code, _, err := desk.Admit(ctx, p.mail, onus.Actor("os:demo"))
 		if err != nil {
 			return err
 		}

@@ -111,7 +111,7 @@ func (w *world) open() {
 	})
 	h := httpapi.New(httpapi.Config{
 		Server: w.server, Callers: desk, Replies: parts.Replies, Now: time.Now, Key: parts.Key, Desk: parts.Desk, Passkeys: parts.Passkeys,
-		Console: pages, Rate: 1000, Burst: 1000,
+		Console: pages, Person: desk.Person, Rate: 1000, Burst: 1000,
 	})
 	pair, err := httpapi.Pair("", "", w.server.Data, time.Now())
 	if err != nil {
@@ -130,7 +130,7 @@ func (w *world) open() {
 // invites gives somebody a one-time link.
 func (w *world) invites(mail string) string {
 	w.Helper()
-	code, _, err := w.desk.Invite(w.Context(), mail, "os:test")
+	code, _, err := w.desk.Admit(w.Context(), mail, "os:test")
 	if err != nil {
 		w.Fatal(err)
 	}

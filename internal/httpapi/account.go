@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
-	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -32,8 +31,22 @@ type MadeToken struct {
 
 // MadeInvitation is an invitation as it is made: its code is shown once.
 type MadeInvitation struct {
-	Code  string    `json:"code" doc:"shown once, and kept nowhere"`
+	ID    string    `json:"id" doc:"by which another person vouches for it"`
+	Code  string    `json:"code" doc:"shown once, and kept nowhere; it lets somebody in when another person has vouched for it"`
 	Until time.Time `json:"until"`
+}
+
+// KeptInvitation is an invitation as it is kept: its code is nowhere.
+type KeptInvitation struct {
+	ID      string    `json:"id"`
+	Person  string    `json:"person" doc:"the ID of whoever is invited"`
+	Inviter string    `json:"inviter" doc:"the ID of who made it"`
+	Voucher string    `json:"voucher,omitempty" doc:"the ID of who vouched that the person asked for it"`
+	Until   time.Time `json:"until"`
+}
+
+func keptInvitation(v server.Invitation) KeptInvitation {
+	return KeptInvitation{ID: v.ID, Person: string(v.Person), Inviter: string(v.Inviter), Voucher: string(v.Voucher), Until: v.Until}
 }
 
 func kept(t server.Token) KeptToken {
@@ -57,6 +70,35 @@ func (a *api) account() {
 		})
 	a.tokens()
 	a.passkeys()
+	a.invitations()
+}
+
+// invitations are how somebody gets in who has no way in yet. Who makes one
+// knows its code, so it takes a second person's word.
+func (a *api) invitations() {
+	handle(a, operation(http.MethodGet, "/invitations", "list-invitations", "The invitations that whoever asks may vouch for"),
+		func(ctx context.Context, who Caller, _ *struct{}) (*struct{ Body List[KeptInvitation] }, error) {
+			if err := personal(who); err != nil {
+				return nil, err
+			}
+			all, err := a.Server.Vouchable(ctx, who.Name)
+			list := List[KeptInvitation]{Items: []KeptInvitation{}}
+			for _, v := range all {
+				list.Items = append(list.Items, keptInvitation(v))
+			}
+			return &struct{ Body List[KeptInvitation] }{list}, err
+		})
+	handle(a, operation(http.MethodPost, "/invitations/{id}/vouch", "vouch", "Vouch that whoever is invited asked for it"),
+		func(ctx context.Context, who Caller, in *struct {
+			ID string `path:"id"`
+		},
+		) (*struct{ Body KeptInvitation }, error) {
+			if err := personal(who); err != nil {
+				return nil, err
+			}
+			v, err := a.Server.Vouch(ctx, a.Desk, who.signedIn(), in.ID)
+			return &struct{ Body KeptInvitation }{keptInvitation(v)}, err
+		})
 	handle(a, shownOnce(operation(http.MethodPost, "/invitations", "invite", "Let somebody sign in once, to register a passkey")),
 		func(ctx context.Context, who Caller, in *struct {
 			Body struct {
@@ -64,11 +106,11 @@ func (a *api) account() {
 			}
 		},
 		) (*struct{ Body MadeInvitation }, error) {
-			if err := a.may(ctx, who, authority.Administer, server.Ref{Kind: "onus"}); err != nil {
+			if err := personal(who); err != nil {
 				return nil, err
 			}
-			code, inv, err := a.Desk.Invite(ctx, in.Body.Mail, who.actor())
-			return &struct{ Body MadeInvitation }{MadeInvitation{code, inv.Until}}, err
+			code, inv, err := a.Server.Invite(ctx, a.Desk, who.signedIn(), in.Body.Mail)
+			return &struct{ Body MadeInvitation }{MadeInvitation{inv.ID, code, inv.Until}}, err
 		})
 }
 

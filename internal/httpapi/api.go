@@ -58,7 +58,8 @@ type Config struct {
 	Providers map[string]*authn.Provider // identity providers by the name in their address
 	Workloads []authn.Workload
 
-	Console http.Handler // pages for browsers, at every other address; nil: none
+	Console http.Handler                                 // pages for browsers, at every other address; nil: none
+	Person  func(*http.Request) (server.SignedIn, error) // who looks at a page; goes with Console
 
 	Rate  float64 // requests a second of one caller; 0: 20
 	Burst int     // at once; 0: 40
@@ -93,7 +94,8 @@ func New(c Config) http.Handler {
 		mux.HandleFunc("GET /metrics", a.metrics)
 	}
 	if c.Console != nil {
-		mux.Handle("/", c.Console)
+		mux.Handle("/assets/", c.Console) // the same for everybody, and kept by browsers: not counted
+		mux.Handle("/", a.pages(c.Console))
 	}
 	return telemetry.Traced(a.guard(mux))
 }

@@ -94,8 +94,10 @@ func (a *api) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, err := a.Callers.Caller(r)
 		if err != nil {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="onus"`)
-			a.tell(w, problem(http.StatusUnauthorized, "unauthenticated", "nobody is signed in", "sign in, or send a token that is good"))
+			if a.mayGoOn(w, address(r)) {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="onus"`)
+				a.tell(w, problem(http.StatusUnauthorized, "unauthenticated", "nobody is signed in", "sign in, or send a token that is good"))
+			}
 			return
 		}
 		if a.mayGoOn(w, who.Name) {
@@ -104,14 +106,35 @@ func (a *api) identify(next http.Handler) http.Handler {
 	})
 }
 
+// pages lets a browser on as whoever looks, or as somebody who is nobody yet:
+// what a person asks by pages and by the interface counts together.
+func (a *api) pages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := address(r)
+		if who, err := a.Person(r); err == nil {
+			name = who.Name
+		}
+		if wait := a.limits.wait(name, a.Now()); wait > 0 {
+			http.Error(w, "Too many requests. Wait "+retryAfter(w, wait)+" s, then load the page again.", http.StatusTooManyRequests)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// address counts those who are nobody yet by where they are.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	return "address " + host
+}
+
 // stranger lets somebody on who is nobody yet, as often as one address may.
 func (a *api) stranger(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		if err != nil {
-			host = r.RemoteAddr
-		}
-		if a.mayGoOn(w, "address "+host) {
+		if a.mayGoOn(w, address(r)) {
 			next.ServeHTTP(w, r)
 		}
 	})
@@ -123,10 +146,15 @@ func (a *api) mayGoOn(w http.ResponseWriter, who string) bool {
 	if wait == 0 {
 		return true
 	}
+	a.tell(w, problem(http.StatusTooManyRequests, "throttled", "too many requests", "wait "+retryAfter(w, wait)+" s before the next"))
+	return false
+}
+
+// retryAfter tells a caller in a header how many seconds to wait.
+func retryAfter(w http.ResponseWriter, wait time.Duration) string {
 	after := strconv.Itoa(int(math.Ceil(wait.Seconds())))
 	w.Header().Set("Retry-After", after)
-	a.tell(w, problem(http.StatusTooManyRequests, "throttled", "too many requests", "wait "+after+" s before the next"))
-	return false
+	return after
 }
 
 // limits count each caller's requests.

@@ -17,7 +17,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/httpapi"
+	"github.com/onus-id/onus/internal/server"
 )
 
 const (
@@ -340,5 +342,42 @@ func TestCommittedSpecification(t *testing.T) {
 	have, err := os.ReadFile(file)
 	if err != nil || !bytes.Equal(have, text) {
 		t.Errorf("%s is out of date (%v): make generate", file, err)
+	}
+}
+
+// Pages are held to the same rate as the interface: together for a person, by
+// address for whoever is nobody yet, single sign-on among it. What every page
+// needs to be drawn counts for nothing.
+func TestPagesAndSignInAreHeldToTheSameRate(t *testing.T) {
+	w := newWorld(t)
+	now, in := time.Now(), ""
+	w.config.Rate, w.config.Burst, w.config.Now = 1, 3, func() time.Time { return now }
+	w.config.Console = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("a page")) })
+	w.config.Person = func(*http.Request) (server.SignedIn, error) {
+		if in == "" {
+			return server.SignedIn{}, onus.Errorf(onus.Denied, "", "nobody is signed in")
+		}
+		return server.SignedIn{Name: in}, nil
+	}
+	for name, c := range map[string]struct {
+		who  string
+		want [5]int
+		ask  [5]string
+	}{
+		"a person":         {noor, [5]int{200, 200, 200, 429, 200}, [5]string{"/mine", api + "/exceptions", "/mine", "/mine", "/assets/onus.css"}},
+		"nobody yet":       {"", [5]int{200, 404, 401, 429, 429}, [5]string{"/sign-in", "/sign-in/none", api + "/exceptions", "/sign-in/none/return", api + "/me"}},
+		"guesses of a key": {"", [5]int{401, 401, 401, 429, 429}, [5]string{api + "/me", api + "/me", api + "/me", api + "/me", "/mine"}},
+	} {
+		w.open() // everybody's count begins anew
+		in = c.who
+		for i, path := range c.ask {
+			got := w.ask(c.who, "GET", path, nil)
+			if got.status != c.want[i] {
+				t.Errorf("%s: request %d, of %s, is answered with %d; want %d", name, i+1, path, got.status, c.want[i])
+			}
+			if got.status == http.StatusTooManyRequests && got.header.Get("Retry-After") != "1" {
+				t.Errorf("%s: it does not say when to come again", name)
+			}
+		}
 	}
 }

@@ -31,6 +31,11 @@ func (c Caller) person() string {
 // acts is who acts, whatever an organisation says: somebody is signed in.
 func (c Caller) acts(flow.Organisation) (onus.Actor, string) { return c.actor(), c.person() }
 
+// signedIn is the caller as the desk knows them.
+func (c Caller) signedIn() server.SignedIn {
+	return server.SignedIn{Identity: onus.IdentityID(c.ID), Name: c.Name, Machine: c.Machine, Scopes: c.Scopes}
+}
+
 // asker is the caller as the policy asks about them.
 func (c Caller) asker() server.Asker {
 	if c.Machine {

@@ -100,7 +100,8 @@ func (a *api) begin(ctx context.Context, who authn.SignIn) (*Cookied[Caller], er
 
 // single sign-on is two redirects, and no operation of the interface.
 func (a *api) singleSignOn(mux *http.ServeMux) {
-	mux.HandleFunc("GET /sign-in/{provider}", func(w http.ResponseWriter, r *http.Request) {
+	open := func(pattern string, do http.HandlerFunc) { mux.Handle(pattern, a.stranger(do)) }
+	open("GET /sign-in/{provider}", func(w http.ResponseWriter, r *http.Request) {
 		p := a.Providers[r.PathValue("provider")]
 		if p == nil {
 			a.tell(w, problem(http.StatusNotFound, "not_found", kinds["not_found"].title, "there is no such identity provider"))
@@ -114,7 +115,7 @@ func (a *api) singleSignOn(mux *http.ServeMux) {
 		http.SetCookie(w, hold(pendingCookie, pending, int(pendingFor.Seconds())))
 		http.Redirect(w, r, address, http.StatusSeeOther) //nolint:gosec // the provider's own, of our settings
 	})
-	mux.HandleFunc("GET /sign-in/{provider}/return", func(w http.ResponseWriter, r *http.Request) {
+	open("GET /sign-in/{provider}/return", func(w http.ResponseWriter, r *http.Request) {
 		p := a.Providers[r.PathValue("provider")]
 		if p == nil {
 			a.tell(w, problem(http.StatusNotFound, "not_found", kinds["not_found"].title, "there is no such identity provider"))

@@ -7,9 +7,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/onus-id/onus/internal/authn"
 	"github.com/onus-id/onus/internal/httpapi"
+	"github.com/onus-id/onus/internal/server"
+	"github.com/onus-id/onus/internal/trail"
+)
+
+const (
+	mara = "mara@starter.example"
+	yuki = "yuki@starter.example" // Mara's manager
 )
 
 // signedIn is the world with the real desk at its door.
@@ -45,7 +53,7 @@ func signedInWith(t *testing.T, files map[string]string) *world {
 // enter signs somebody in by an invitation, and gives the cookie's text.
 func (w *world) enter(mail string, headers ...string) string {
 	w.Helper()
-	code, _, err := w.config.Desk.Invite(w.Context(), mail, "engine")
+	code, _, err := w.config.Desk.Admit(w.Context(), mail, "engine")
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -154,6 +162,91 @@ func TestOnlyAnAdministratorInvites(t *testing.T) {
 	w.want(w.ask("", "POST", api+"/invitations", map[string]any{"mail": viktor}, "Cookie", w.enter(noor)), http.StatusForbidden, "only an administrator may")
 }
 
+// Who makes an invitation knows its code, and could be whom it is for. So it
+// lets nobody in before another person, who is not whom it is for either, has
+// vouched that it was asked for; and all of it names the policy that let them.
+func TestAnInvitationTakesTwoPeople(t *testing.T) {
+	w := signedInWith(t, administered(t, omar))
+	admin, invited := w.enter(omar), map[string]any{"mail": mara}
+	var made struct{ ID, Code string }
+	w.want(w.ask("", "POST", api+"/invitations", invited, "Cookie", admin), http.StatusOK).into(t, &made)
+	redeem := func() answer {
+		return w.ask("", "POST", api+"/sign-in/invitation", map[string]any{"code": made.Code})
+	}
+	vouch := func(who, id string) answer {
+		return w.ask("", "POST", api+"/invitations/"+id+"/vouch", nil, "Cookie", w.enter(who))
+	}
+	w.want(redeem(), http.StatusForbidden, "nobody has vouched")
+	w.want(w.ask("", "POST", api+"/invitations/"+made.ID+"/vouch", nil, "Cookie", admin), http.StatusForbidden, "another person's word")
+	w.want(vouch(mara, made.ID), http.StatusForbidden, "another person's word")
+	w.want(vouch(tomas, made.ID), http.StatusForbidden, "only the manager of whoever is invited")
+	w.want(vouch(noor, "inv_none"), http.StatusNotFound)
+	w.want(redeem(), http.StatusForbidden, "nobody has vouched")
+	var open struct{ Items []struct{ ID string } }
+	for who, n := range map[string]int{yuki: 1, noor: 1, tomas: 0, mara: 0, omar: 0} { // Yuki is Mara's manager, and Noor a head
+		w.want(w.ask("", "GET", api+"/invitations", nil, "Cookie", w.enter(who)), http.StatusOK).into(t, &open)
+		if len(open.Items) != n {
+			t.Errorf("%s may vouch for %d invitations; want %d", who, len(open.Items), n)
+		}
+	}
+	w.want(vouch(yuki, made.ID), http.StatusOK)
+	w.want(vouch(noor, made.ID), http.StatusConflict, "waits for nobody")
+	w.want(redeem(), http.StatusOK)
+	w.want(redeem(), http.StatusForbidden)
+	policies := map[string]string{}
+	err := w.server.Books().Log(t.Context(), server.LogQuery{}, func(l trail.Line) error {
+		if policy := l.Event.Notes["policy"]; policy != "" {
+			policies[string(l.Event.Type)] = policy
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for typ, policy := range map[string]string{
+		"invitation.made": "administering.administrator", "invitation.vouched": "vouching.manager", "invitation.used": "keeping.self", "session.began": "keeping.self",
+	} {
+		if policies[typ] != policy {
+			t.Errorf("%s names the policy %q; want %q", typ, policies[typ], policy)
+		}
+	}
+}
+
+// What somebody does about their own ways in names the policy that lets them,
+// a machine's among it.
+func TestWhatConcernsASignInNamesItsPolicy(t *testing.T) {
+	w := signedIn(t)
+	session := w.enter(viktor)
+	token, id := w.token(session, "read")
+	w.want(w.ask("", "GET", api+"/me", nil, "Authorization", token), http.StatusOK)
+	w.want(w.ask("", "DELETE", api+"/tokens/"+id, nil, "Cookie", session), http.StatusNoContent)
+	w.want(w.ask("", "POST", api+"/sign-out", nil, "Cookie", session), http.StatusOK)
+	machines, err := w.server.Machines(t.Context())
+	if err != nil || len(machines) == 0 {
+		t.Fatalf("%d machines: %v", len(machines), err)
+	}
+	if _, _, err := w.config.Desk.MakeToken(t.Context(), server.Grantee{Owner: machines[0].ID, Name: "pipeline", Scopes: []string{"propose"}, For: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	err = w.server.Books().Log(t.Context(), server.LogQuery{}, func(l trail.Line) error {
+		kind, _, _ := strings.Cut(l.Event.Actor, ":")
+		got[kind+" "+string(l.Event.Type)] = l.Event.Notes["policy"]
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, policy := range map[string]string{
+		"person session.began": "keeping.self", "person session.ended": "keeping.self", "person token.made": "keeping.self", "person token.used": "keeping.self",
+		"person token.revoked": "keeping.self", "machine token.made": "keeping.machine",
+	} {
+		if got[what] != policy {
+			t.Errorf("%s names the policy %q; want %q", what, got[what], policy)
+		}
+	}
+}
+
 // OWASP ASVS V6 (authentication): whoever guesses is told the same, whatever is
 // wrong, and is slowed down.
 func TestGuessingTellsNothing_Enumeration_ASVS_6(t *testing.T) {
@@ -220,6 +313,14 @@ func TestNoSecretOfASignInIsKept(t *testing.T) {
 		return err
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// into reads an answer's body.
+func (a answer) into(t *testing.T, v any) {
+	t.Helper()
+	if err := json.Unmarshal(a.body, v); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -114,6 +114,8 @@ func (b *bearings) thing(ctx context.Context, on Ref) (authority.Thing, error) {
 		err = b.emergency(ctx, &t)
 	case "erasure":
 		err = b.erasure(ctx, &t)
+	case "invitation":
+		err = b.invitation(ctx, &t)
 	case "error":
 		err = b.accessError(ctx, &t)
 	case "version":
@@ -138,7 +140,7 @@ func (b *bearings) thing(ctx context.Context, on Ref) (authority.Thing, error) {
 		b.source(&t, onus.SourceName(on.ID))
 	case "ledger", "onus":
 	default:
-		err = onus.Errorf(onus.Invalid, "approval, exception, run, change, identity, request, emergency, reversal, delegation, erasure, error, finding, version, duty, separation, campaign, line, denial, workflow, system, source, ledger or onus", "there is no kind of thing called %q", on.Kind)
+		err = onus.Errorf(onus.Invalid, "approval, exception, run, change, identity, request, emergency, reversal, delegation, erasure, invitation, error, finding, version, duty, separation, campaign, line, denial, workflow, system, source, ledger or onus", "there is no kind of thing called %q", on.Kind)
 	}
 	clean(&t)
 	return t, err

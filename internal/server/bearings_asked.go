@@ -85,6 +85,22 @@ func (b *bearings) erasure(ctx context.Context, t *authority.Thing) error {
 	return nil
 }
 
+// invitation is about whoever is invited, and asked for by who invites them.
+func (b *bearings) invitation(ctx context.Context, t *authority.Thing) error {
+	inv, err := store.Invitations.Get(ctx, b.r, t.ID)
+	if err != nil {
+		return err
+	}
+	by, known, err := store.Identities.Lookup(ctx, b.r, string(inv.Inviter))
+	if err != nil {
+		return err
+	}
+	if known {
+		t.Requesters = []string{by.Mail}
+	}
+	return b.about(ctx, t, inv.Person)
+}
+
 // accessError is for those whom its verdict names.
 func (b *bearings) accessError(ctx context.Context, t *authority.Thing) error {
 	e, err := store.AccessErrors.Get(ctx, b.r, t.ID)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/authn"
+	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/store"
 )
 
@@ -29,7 +30,18 @@ func (s *Server) Desk() (*authn.Desk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive the key of sign-ins: %w", err)
 	}
-	return &authn.Desk{Store: s.store, Now: s.Now, Seal: seal, MailOf: s.Engine.MailOf}, nil
+	return &authn.Desk{Store: s.store, Now: s.Now, Seal: seal, MailOf: s.Engine.MailOf, Keeps: keeps}, nil
+}
+
+// keeps is the policy by which somebody looks after their own sign-ins. What
+// roles they have makes no difference to that.
+func keeps(who onus.Identity) (string, error) {
+	in := signedIn(who)
+	ruling := authority.Default.Decide(
+		authority.Somebody{Name: in.Name, Machine: in.Machine, Active: who.State == onus.Active}, authority.Keep,
+		authority.Thing{Kind: "sign-in of", ID: string(who.ID), Subjects: []string{in.Name}},
+	)
+	return ruling.Policy, ruling.Err()
 }
 
 // Token is a token as it is kept.
@@ -89,6 +101,60 @@ func signedIn(who onus.Identity) SignedIn {
 		return SignedIn{Identity: who.ID, Name: who.Mail}
 	}
 	return SignedIn{Identity: who.ID, Name: string(who.ID), Machine: true}
+}
+
+// Invite lets somebody sign in once, when another person has vouched for it.
+func (s *Server) Invite(ctx context.Context, d *authn.Desk, by SignedIn, mail string) (code string, inv Invitation, err error) {
+	ruling, err := s.May(ctx, by.Name, authority.Administer, Ref{Kind: "onus"})
+	if err == nil {
+		err = ruling.Err()
+	}
+	if err != nil {
+		return "", inv, err
+	}
+	return d.Invite(ctx, mail, authn.Inviter{ID: by.Identity, Policy: ruling.Policy})
+}
+
+// Invitation is an invitation as it is kept.
+type Invitation = store.Invitation
+
+// Vouch records that a person vouches for an invitation that another made.
+func (s *Server) Vouch(ctx context.Context, d *authn.Desk, by SignedIn, id string) (Invitation, error) {
+	return d.Vouch(ctx, id, func(ctx context.Context, r store.Reader, _ store.Invitation) (v authn.Voucher, err error) {
+		err = s.permittedTo(ctx, r, by.Name, authority.Vouch, Ref{"invitation", id}, func(policy string) error {
+			v = authn.Voucher{ID: by.Identity, Policy: policy}
+			return nil
+		})
+		return v, err
+	})
+}
+
+// Vouchable lists the invitations that a person may vouch for.
+func (s *Server) Vouchable(ctx context.Context, mail string) (list []Invitation, err error) {
+	list = []Invitation{}
+	err = s.store.View(ctx, func(r store.Reader) error {
+		b := &bearings{s: s, r: r}
+		by, err := b.person(ctx, mail)
+		if err != nil {
+			return err
+		}
+		waiting, err := store.Invitations.Find(ctx, r, "waits", "yes")
+		if err != nil {
+			return err
+		}
+		for _, inv := range waiting {
+			t, err := b.thing(ctx, Ref{"invitation", inv.ID})
+			if err != nil {
+				return err
+			}
+			if s.Now().Before(inv.Until) && authority.Default.Decide(by, authority.Vouch, t).Allowed {
+				inv.Secret = ""
+				list = append(list, inv)
+			}
+		}
+		return nil
+	})
+	return list, err
 }
 
 // Bootstrap invites the first administrator, whom the definitions must name as

@@ -84,7 +84,15 @@ type Invitation struct {
 	Made   time.Time       `json:"made"`
 	Until  time.Time       `json:"until"`
 	Used   time.Time       `json:"used,omitzero"`
+
+	// Who knows the code could be whom it is for. So where a person made it,
+	// another vouches first that whom it is for asked for it.
+	Inviter onus.IdentityID `json:"inviter,omitempty"` // empty: whoever runs the machine, once, or a test
+	Voucher onus.IdentityID `json:"voucher,omitempty"`
 }
+
+// Waits says whether somebody must vouch for it still.
+func (v Invitation) Waits() bool { return v.Inviter != "" && v.Voucher == "" && v.Secret != "" }
 
 // Invitations are found by the digest of their code until they are used.
 var Invitations = Kind[Invitation]{
@@ -93,7 +101,11 @@ var Invitations = Kind[Invitation]{
 		if v.Secret == "" {
 			return nil
 		}
-		return []Key{{"secret", v.Secret}}
+		keys := []Key{{"secret", v.Secret}}
+		if v.Waits() {
+			keys = append(keys, Key{"waits", "yes"})
+		}
+		return keys
 	},
 	Subject: func(v Invitation) string { return string(v.Person) },
 }
