@@ -115,6 +115,20 @@ func CampaignPage(p review.Progress, can bool, now time.Time) templ.Component {
 	return campaign(campaignOf(p, can, now))
 }
 
+// EmergenciesPage is that of the emergencies, and of what can be had at once.
+func EmergenciesPage(all []server.EmergencyView, rules []server.RuleView, address string, now time.Time) templ.Component {
+	return emergencies(calling(all, rules, addressOf(address), now))
+}
+
+// EmergencyPage is that of an emergency, for somebody who may end it or review
+// it, or not.
+func EmergencyPage(x server.EmergencyView, ends, reviews bool, now time.Time) templ.Component {
+	return emergency(emergencyOf(x, ends, reviews, now))
+}
+
+// OrdinaryPage says that what was called is a request like any other.
+func OrdinaryPage(c server.Called) templ.Component { return ordinary(c) }
+
 func addressOf(text string) *url.URL {
 	at, err := url.Parse(text)
 	if err != nil {

@@ -38,6 +38,7 @@ var places = []placeView{
 	{Name: "Health", Path: "/health"},
 	{Name: "Drift", Path: "/drift"},
 	{Name: "Campaigns", Path: "/campaigns"},
+	{Name: "Emergencies", Path: "/emergencies"},
 }
 
 func (h *console) frameOf(l look, v view) frameView {
@@ -118,8 +119,8 @@ func counted(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	if stem, ends := strings.CutSuffix(one, "ty"); ends {
-		return fmt.Sprintf("%d %sties", n, stem)
+	if stem, ends := strings.CutSuffix(one, "y"); ends && !strings.HasSuffix(stem, "a") {
+		return fmt.Sprintf("%d %sies", n, stem)
 	}
 	return fmt.Sprintf("%d %ss", n, one)
 }

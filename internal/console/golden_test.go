@@ -104,6 +104,7 @@ var drawn = []func() map[string]templ.Component{
 	healthPages,
 	driftPages,
 	reviewPages,
+	emergencyPages,
 }
 
 // A page is drawn from a view alone, and stays as it is unless somebody means

@@ -21,7 +21,7 @@ type mineView struct {
 
 // A task is one thing that waits for somebody.
 type task struct {
-	Kind   string // "exception", "approval", "acceptance", "verdict", "version", "drift", "review"
+	Kind   string // "exception", "approval", "acceptance", "verdict", "version", "drift", "review", "emergency"
 	Path   string
 	Says   string
 	More   string // beside it: how many are alike, what the risk is
@@ -33,7 +33,7 @@ type task struct {
 
 func (h *console) mine(ctx context.Context, l look) (view, error) {
 	m := mineView{Now: l.now}
-	for _, gather := range []func(context.Context, look) ([]task, error){h.openExceptions, h.askedApprovals, h.openDuties, h.openErrors, h.openVersions, h.openFindings, h.openReviews} {
+	for _, gather := range []func(context.Context, look) ([]task, error){h.openExceptions, h.askedApprovals, h.openDuties, h.openErrors, h.openVersions, h.openFindings, h.openReviews, h.openEmergencies} {
 		tasks, err := gather(ctx, l)
 		if err != nil {
 			return view{}, err
