@@ -204,3 +204,236 @@ func TestEveryStepAgainstAnOrphanIsReversible(t *testing.T) {
 		})
 	}
 }
+
+func TestAnOwnerWhoIsFoundStopsTheQuarantine(t *testing.T) {
+	for name, finds := range map[string]func(*world, onus.Handling){
+		"it is matched": func(w *world, h onus.Handling) {
+			w.must(w.store.Update(w.Context(), func(tx store.Tx) error {
+				a, err := store.Accounts.Get(w.Context(), tx, store.AccountID(h.System, h.Account))
+				if err != nil {
+					return err
+				}
+				a.Identity, a.Matched = "idn_ana", "by hand"
+				_, err = store.Accounts.Put(w.Context(), tx, ledger.Event{Type: ledger.AccountObserved, Actor: "os:test"}, a)
+				return err
+			}))
+		},
+		"it is gone":           func(w *world, _ onus.Handling) { w.dir.Delete("svc-old"); w.observe() },
+		"its owner chose":      func(w *world, h onus.Handling) { w.must(w.tryRepair(onus.Revoke, h.Finding)) },
+		"the rule is narrower": func(w *world, _ onus.Handling) { w.program.Rules["nobodys"].Bounds.Systems = []onus.SystemName{"db"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := quarantines(t, newWorld)
+			w.goes(onus.Joined, "ana", nil)
+			h := w.orphaned("svc-old", 0)
+			finds(w, h)
+			w.plan()
+			if h := w.theHandling(); h.State != onus.HandlingStopped || h.Why == "" {
+				t.Fatalf("the case is %+v", h)
+			}
+			w.later(5 * week)
+			w.cycle()
+			for _, c := range all(w, store.Changes) {
+				if c.Planned.Standing != "" {
+					t.Errorf("the rule made change %s all the same: %+v", c.ID, c.Planned)
+				}
+			}
+		})
+	}
+}
+
+// An owner who is found while the guard of the system holds a step back: what
+// was planned before is not done.
+func TestAnOwnerWhoIsFoundWhileAStepIsHeldKeepsTheAccount(t *testing.T) {
+	w := quarantines(t, newWorld)
+	w.program.Systems["dir"].Bounds = flow.Bounds{Removals: flow.Limit{Max: 1, Per: time.Hour}, Owner: sol}
+	w.goes(onus.Joined, "ana", nil)
+	for _, name := range []string{"svc-a", "svc-b", "svc-c"} {
+		w.dir.Create(name, nil)
+	}
+	w.cycle()
+	w.later(week)
+	w.cycle()
+	if !w.enabled("svc-a") || !w.enabled("svc-b") {
+		t.Fatal("the system's guard held nothing")
+	}
+	w.must(w.store.Update(w.Context(), func(tx store.Tx) error {
+		for _, h := range all(w, store.Handlings) {
+			if h.Name != "svc-a" {
+				continue
+			}
+			a, err := store.Accounts.Get(w.Context(), tx, store.AccountID(h.System, h.Account))
+			if err != nil {
+				return err
+			}
+			a.Identity = "idn_ana"
+			if _, err := store.Accounts.Put(w.Context(), tx, ledger.Event{Type: ledger.AccountObserved, Actor: "os:test"}, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	for _, x := range w.exceptions() {
+		if x.Category == onus.GuardTripped {
+			w.decide(engine.Override, x, nil)
+		}
+	}
+	w.patiently(time.Hour)
+	if !w.enabled("svc-a") {
+		t.Error("it was disabled although its owner was found")
+	}
+	if w.enabled("svc-b") || w.enabled("svc-c") {
+		t.Errorf("what is still nobody's was not disabled: %+v", w.exceptions())
+	}
+}
+
+func TestSealedAccountsCanariesAndSponsoredServiceAccountsAreNeverQuarantined(t *testing.T) {
+	w := quarantines(t, newWorld)
+	w.program.Rules["at night"] = &flow.Rule{
+		Name: "at night", Digest: onus.DigestOf([]byte("at night")), Case: onus.EmergencyCase, Owner: ingrid, By: lena, Until: monday.AddDate(0, 6, 0),
+		Sealed: []flow.SealedAccount{{System: "dir", Account: "break-glass"}},
+	}
+	for _, name := range []string{"break-glass", "svc-kept", "svc-old"} {
+		w.dir.Create(name, nil)
+	}
+	w.machine("svc-kept", ana)
+	w.stands(ana, onus.Active)
+	for range 3 {
+		w.cycle()
+		w.later(2 * week)
+	}
+	w.cycle()
+	for _, name := range []string{"break-glass", "svc-kept"} {
+		if !w.enabled(name) {
+			t.Errorf("%s was disabled", name)
+		}
+	}
+	if w.exists("svc-old") && w.enabled("svc-old") {
+		t.Error("what is nobody's was not")
+	}
+	w.dir.Create("canary-1", nil)
+	w.observe()
+	w.program.Workflows["joiner"].Drill = &flow.Drill{Canaries: []flow.Canary{{Login: "canary-1"}}}
+	orphans, err := w.eng.Orphans(t.Context(), w.roster)
+	w.must(err)
+	for _, o := range orphans {
+		if o.Name == "canary-1" {
+			t.Errorf("a drill's canary is up for quarantine: %+v", o)
+		}
+	}
+}
+
+// machine is a machine identity of the register, whose account is known.
+func (w *world) machine(login, sponsor string) onus.IdentityID {
+	w.Helper()
+	w.observe()
+	id := onus.IdentityID("idn_" + login)
+	w.must(w.store.Update(w.Context(), func(tx store.Tx) error {
+		who := onus.Identity{ID: id, Kind: onus.NonHuman, State: onus.Active, Source: "register", Key: login, Login: login, Sponsor: sponsor, Attributes: onus.Attributes{"login": login}}
+		if _, err := store.Identities.Put(w.Context(), tx, ledger.Event{Type: ledger.IdentityChanged, Actor: "engine"}, who); err != nil {
+			return err
+		}
+		found, err := store.Accounts.Find(w.Context(), tx, "name", "dir/"+login)
+		if err != nil {
+			return err
+		}
+		for _, a := range found {
+			a.Identity, a.Matched = id, "by hand"
+			if _, err := store.Accounts.Put(w.Context(), tx, ledger.Event{Type: ledger.AccountObserved, Actor: "engine"}, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return id
+}
+
+func TestAMachineIdentityWhoseSponsorLeftIsQuarantinedUntilAnotherStands(t *testing.T) {
+	w := quarantines(t, newWorld)
+	r := *w.program.Rules["nobodys"]
+	r.Name, r.Digest, r.Bounds.Source = "unsponsored", onus.DigestOf([]byte("unsponsored")), "register"
+	w.ruled(w.program.Rules["nobodys"], &r)
+	w.stands(ana, onus.Active)
+	w.dir.Create("svc-pay", nil)
+	w.dir.Create("svc-new", nil)
+	pay := w.machine("svc-pay", ana)
+	w.machine("svc-new", ana)
+	for _, id := range []onus.IdentityID{pay, "idn_svc-new"} {
+		w.answers(ownership.Accepts, ownership.SponsorID(id), ana)
+	}
+	w.cycle()
+	if n := len(w.handlings()); n != 0 {
+		t.Fatalf("%d cases although their sponsor is there: %+v", n, w.handlings())
+	}
+	w.stands(ana, onus.Left)
+	delete(w.roster, ana)
+	w.cycle()
+	if n := len(w.handlings()); n != 2 {
+		t.Fatalf("%d cases, want two: %+v", n, w.handlings())
+	}
+	w.stands(omar, onus.Active)
+	w.machine("svc-new", omar)
+	w.answers(ownership.Accepts, ownership.SponsorID("idn_svc-new"), omar)
+	w.later(week)
+	w.cycle()
+	if w.enabled("svc-pay") || !w.enabled("svc-new") {
+		t.Errorf("svc-pay enabled: %t, svc-new enabled: %t; %+v; %+v", w.enabled("svc-pay"), w.enabled("svc-new"), w.handlings(), w.exceptions())
+	}
+	for _, h := range w.handlings() {
+		if stopped := h.State == onus.HandlingStopped; stopped != (h.Name == "svc-new") {
+			t.Errorf("the case of %s is %+v", h.Name, h)
+		}
+	}
+	w.sound()
+}
+
+func TestOutOfBoundsOrLapsedNoRuleActsAndTheOwnerIsAsked(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*world, *flow.Rule)
+		says   string
+	}{
+		"two at once":  {func(_ *world, r *flow.Rule) { r.Bounds.AtOnce = 2 }, "2 of its cases are under way"},
+		"two a month":  {func(_ *world, r *flow.Rule) { r.Bounds.Uses = flow.Limit{Max: 2, Per: 4 * week} }, "it was used 2 times"},
+		"its time up":  {func(w *world, r *flow.Rule) { r.Until = w.now() }, "its approval is over"},
+		"it is wider":  {func(_ *world, r *flow.Rule) { r.Digest = onus.DigestOf([]byte("wider")) }, ""},
+		"other system": {func(_ *world, r *flow.Rule) { r.Bounds.Systems = []onus.SystemName{"db"} }, "no standing rule is about it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := quarantines(t, newWorld)
+			c.change(w, w.program.Rules["nobodys"])
+			for _, name := range []string{"svc-a", "svc-b", "svc-c"} {
+				w.dir.Create(name, nil)
+			}
+			w.cycle()
+			w.later(week)
+			w.cycle()
+			want := 0
+			if strings.HasPrefix(name, "two") {
+				want = 2
+			}
+			off, why := 0, ""
+			for _, n := range []string{"svc-a", "svc-b", "svc-c"} {
+				if !w.enabled(n) {
+					off++
+				}
+			}
+			orphans, err := w.eng.Orphans(t.Context(), w.roster)
+			w.must(err)
+			for _, o := range orphans {
+				why += strings.Join(o.Why, " ")
+			}
+			if off != want || !strings.Contains(why, c.says) {
+				t.Errorf("%d were disabled, want %d; of the others it says %q", off, want, why)
+			}
+			open := 0
+			for _, f := range all(w, store.Findings) {
+				if f.State == onus.FindingOpen && f.Owner == sol {
+					open++
+				}
+			}
+			if open != 3-want {
+				t.Errorf("the owner of the system is asked about %d of them, want %d", open, 3-want)
+			}
+		})
+	}
+}
