@@ -49,7 +49,7 @@ func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, p 
 	}
 	var owner string
 	err := e.Store.View(ctx, func(r store.Reader) (err error) {
-		if p.emergency() {
+		if p.emergency() || e.boundByRule(wf.Name) {
 			return nil // within its rule's bounds; those of others count it
 		}
 		b.Past, owner, err = e.past(ctx, r, wf, b.At, &p.measured, p.expires())

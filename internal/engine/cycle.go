@@ -59,6 +59,9 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 	if err := e.tendRules(ctx, roster); err != nil {
 		return nil, err
 	}
+	if err := e.tendLate(ctx, roster); err != nil {
+		return nil, err
+	}
 	if err := e.tendOrphans(ctx, roster); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/connector"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/planning"
 	"github.com/onus-id/onus/internal/store"
@@ -83,7 +84,7 @@ func (e *Engine) stepOn(ctx context.Context, r store.Reader, s *strides, rule *f
 	for _, step := range steps {
 		if did, taken := h.Step(step.ID); taken {
 			if did.Done.IsZero() {
-				over, ended, err := e.stepEnded(ctx, r, did)
+				over, ended, err := e.stepEnded(ctx, r, &h, did)
 				switch {
 				case err != nil:
 					return err
@@ -100,9 +101,13 @@ func (e *Engine) stepOn(ctx context.Context, r store.Reader, s *strides, rule *f
 			}
 			continue
 		}
-		if use.Now.Before(h.Since.Add(step.After)) || inTurn && open || e.cannotStep(step, &h) != "" {
+		if use.Now.Before(h.Since.Add(step.After)) || inTurn && open {
 			open = true
 			break
+		}
+		if e.cannotStep(step, &h) != "" {
+			open = true
+			continue
 		}
 		var gives *onus.Occasion
 		h, gives = e.take(rule, step, h, use)
@@ -148,9 +153,12 @@ func (e *Engine) take(rule *flow.Rule, step flow.RuleStep, h onus.Handling, use 
 	return h, gives
 }
 
-// cannotStep says why a step is not taken by a rule: what it would do could
-// not be undone.
+// cannotStep says why a step is not taken by a rule: its system cannot do it,
+// or could not undo it.
 func (e *Engine) cannotStep(step flow.RuleStep, h *onus.Handling) string {
+	if _, can := e.Systems[h.System].(connector.SessionEnder); step.Do == onus.RuleSessions && !can {
+		return fmt.Sprintf("step %s would end live sessions, and nothing ends them on %s: they last as long as it lets them", step.ID, h.System)
+	}
 	verb := map[onus.RuleDeed]onus.Verb{onus.RuleDisable: onus.EnsureDisabled, onus.RuleRemove: onus.EnsureAbsent}[step.Do]
 	if verb == "" || !e.cannotUndo(onus.PlannedChange{Verb: verb, Target: onus.Target{System: h.System, Account: h.Account}}) {
 		return ""
@@ -158,11 +166,11 @@ func (e *Engine) cannotStep(step flow.RuleStep, h *onus.Handling) string {
 	return fmt.Sprintf("step %s would %s an account, and %s cannot undo that: its owner decides", step.ID, step.Do, h.System)
 }
 
-// stepEnded says whether nothing more comes of a step, and, where it was not
-// carried out, why.
-func (e *Engine) stepEnded(ctx context.Context, r store.Reader, did onus.Handled) (over bool, why string, err error) {
-	if did.Occasion == "" {
-		return false, "", nil // a hook, whose answer comes by another way
+// stepEnded says whether nothing more comes of a step, and what a hook
+// answered or why it was not carried out.
+func (e *Engine) stepEnded(ctx context.Context, r store.Reader, h *onus.Handling, did onus.Handled) (over bool, says string, err error) {
+	if did.Hook != "" {
+		return hookOver(ctx, r, h, did)
 	}
 	o, known, err := store.Occasions.Lookup(ctx, r, did.Occasion)
 	if err != nil || known && o.State != onus.Settled {
@@ -172,15 +180,17 @@ func (e *Engine) stepEnded(ctx context.Context, r store.Reader, did onus.Handled
 	if err != nil {
 		return false, "", err
 	}
+	slices.SortFunc(runs, func(a, b onus.Run) int { return a.Began.Compare(b.Began) })
 	for _, run := range runs {
-		switch {
-		case !run.State.Ended():
+		if !run.State.Ended() {
 			return false, "", nil
-		case run.State == onus.RunRefused || run.State == onus.RunOverridden:
-			why = fmt.Sprintf("run %s of step %s ended %s, by a person's decision", run.ID, did.Step, run.State)
+		}
+		says = ""
+		if run.State != onus.RunDone { // the last of them counts: it took the place of the others
+			says = fmt.Sprintf("run %s of step %s ended %s: %s", run.ID, did.Step, run.State, run.Reason)
 		}
 	}
-	return true, why, nil
+	return true, says, nil
 }
 
 // commitStrides records what becomes of cases, unless somebody moved them

@@ -23,7 +23,7 @@ func (e *Engine) tendOrphans(ctx context.Context, roster Roster) error {
 		if err != nil || len(standing) == 0 && len(e.Program.RulesFor(onus.OrphanCase)) == 0 {
 			return err
 		}
-		look := &orphanage{e: e, r: r, hunt: hunt{e: e, r: r}, under: map[string]int{}}
+		look := &docket{e: e, r: r, hunt: hunt{e: e, r: r}, under: map[string]int{}}
 		if look.at, err = e.inCharge(ctx, r, roster, e.Now()); err != nil {
 			return err
 		}
@@ -44,42 +44,11 @@ func (e *Engine) tendOrphans(ctx context.Context, roster Roster) error {
 	return e.commitStrides(ctx, moves)
 }
 
-// underway is a handling that stands, and the event that left it so.
-type underway struct {
-	onus.Handling
-
-	event string
-}
-
-func handlingsOf(ctx context.Context, r store.Reader, of onus.RuleCase) (all []underway, err error) {
-	for row, err := range r.Find(ctx, store.Is(store.Handlings.Name, "state", string(of))) {
-		if err != nil {
-			return nil, err
-		}
-		h, err := store.Handlings.Of(row)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, underway{h, row.Event})
-	}
-	return all, nil
-}
-
-// orphanage is one look at everything that nobody answers for.
-type orphanage struct {
-	e     *Engine
-	r     store.Reader
-	at    inCharge
-	hunt  hunt
-	under map[string]int // by rule, how many of its cases are under way
-	moves []*strides
-}
-
 // tend takes a case that stands one step further, or stops it.
-func (o *orphanage) tend(ctx context.Context, c underway) error {
+func (d *docket) tend(ctx context.Context, c underway) error {
 	s := &strides{was: c.event}
-	o.moves = append(o.moves, s)
-	rule, why, err := o.stays(ctx, &c.Handling)
+	d.moves = append(d.moves, s)
+	rule, why, err := d.stays(ctx, &c.Handling)
 	switch {
 	case err != nil:
 		return err
@@ -87,36 +56,26 @@ func (o *orphanage) tend(ctx context.Context, c underway) error {
 		s.stop(c.Handling, why)
 		return nil
 	}
-	o.under[c.Rule]++
-	if o.at.standingOf(rule).State == onus.RuleLapsed {
+	d.under[c.Rule]++
+	if d.at.standingOf(rule).State == onus.RuleLapsed {
 		return nil // it waits for somebody to approve the rule anew
 	}
-	use, err := o.use(ctx, &c.Handling)
+	use, err := d.use(ctx, &c.Handling)
 	if err != nil {
 		return err
 	}
-	return o.e.stepOn(ctx, o.r, s, rule, c.Handling, use, true)
-}
-
-func (o *orphanage) use(ctx context.Context, h *onus.Handling) (planning.RuleUse, error) {
-	u := planning.RuleUse{Now: o.at.At, People: o.at.roster}
-	if h.Identity == "" {
-		return u, nil
-	}
-	var err error
-	u.Identity, err = store.Identities.Get(ctx, o.r, string(h.Identity))
-	return u, err
+	return d.e.stepOn(ctx, d.r, s, rule, c.Handling, use, true)
 }
 
 // stays gives the rule of a case, or says why it goes no further.
-func (o *orphanage) stays(ctx context.Context, h *onus.Handling) (*flow.Rule, string, error) {
-	rule := o.at.program.Rules[h.Rule]
+func (d *docket) stays(ctx context.Context, h *onus.Handling) (*flow.Rule, string, error) {
+	rule := d.at.program.Rules[h.Rule]
 	if rule == nil || rule.Case != onus.OrphanCase || !rule.Bounds.On(h.System) {
 		return nil, "rule " + h.Rule + " is not about it any more", nil
 	}
-	why, err := o.e.answeredFor(ctx, o.r, h)
+	why, err := d.e.answeredFor(ctx, d.r, h)
 	if err == nil && why == "" && h.Identity != "" {
-		why, err = o.e.sponsored(ctx, o.r, o.at, h.Identity)
+		why, err = d.e.sponsored(ctx, d.r, d.at, h.Identity)
 	}
 	return rule, why, err
 }
@@ -179,80 +138,61 @@ func (e *Engine) sponsored(ctx context.Context, r store.Reader, at inCharge, id 
 }
 
 // takeUpMore takes up what no rule is at yet.
-func (o *orphanage) takeUpMore(ctx context.Context) error {
+func (d *docket) takeUpMore(ctx context.Context) error {
 	var rules []*flow.Rule
-	for _, rule := range o.at.program.RulesFor(onus.OrphanCase) {
-		if o.at.standingOf(rule).State != onus.RuleLapsed {
+	for _, rule := range d.at.program.RulesFor(onus.OrphanCase) {
+		if d.at.standingOf(rule).State != onus.RuleLapsed {
 			rules = append(rules, rule)
 		}
 	}
 	if len(rules) == 0 {
 		return nil
 	}
-	cases, err := o.e.nobodys(ctx, o.r, o.at)
+	cases, err := d.e.nobodys(ctx, d.r, d.at)
 	if err != nil {
 		return err
 	}
 	for _, h := range cases {
-		if err := o.takeUp(ctx, rules, h); err != nil {
+		if err := d.takeUp(ctx, rules, h); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (o *orphanage) takeUp(ctx context.Context, rules []*flow.Rule, h onus.Handling) error {
-	earlier, err := store.Handlings.Find(ctx, o.r, "account", store.AccountID(h.System, h.Account))
+func (d *docket) takeUp(ctx context.Context, rules []*flow.Rule, h onus.Handling) error {
+	earlier, err := store.Handlings.Find(ctx, d.r, "account", store.AccountID(h.System, h.Account))
 	if err != nil || slices.ContainsFunc(earlier, func(x onus.Handling) bool {
 		again := x.Since.Equal(h.Since) && x.State != onus.HandlingStands && h.Identity == ""
 		return x.Case == onus.OrphanCase && x.Identity == h.Identity && (x.State == onus.HandlingStands || x.Overruled || again)
 	}) {
 		return err
 	}
-	use, err := o.use(ctx, &h)
+	use, err := d.use(ctx, &h)
 	if err != nil {
 		return err
 	}
 	for _, rule := range rules {
-		if planning.Nobodys(o.at.program, rule) != (h.Identity == "") || !rule.Bounds.On(h.System) {
+		if planning.Nobodys(d.at.program, rule) != (h.Identity == "") || !rule.Bounds.On(h.System) {
 			continue
 		}
-		if why, err := o.outside(ctx, rule, use); err != nil || len(why) > 0 {
+		if why, err := d.outside(ctx, rule, use); err != nil || len(why) > 0 {
 			if err != nil {
 				return err
 			}
 			continue
 		}
-		if h.Leads, err = o.hunt.leads(ctx, &h); err != nil {
+		if h.Leads, err = d.hunt.leads(ctx, &h); err != nil {
 			return err
 		}
-		h.Answers = o.at.Preapproved(rule).Mail
-		h.Tell = hearOfRule(o.at, rule, &h)
-		s := takeUp(rule, h, o.at)
-		o.moves = append(o.moves, s)
-		o.under[rule.Name]++
-		return o.e.stepOn(ctx, o.r, s, rule, s.now(h), use, true)
+		h.Answers = d.at.Preapproved(rule).Mail
+		h.Tell = hearOfRule(d.at, rule, &h)
+		s := takeUp(rule, h, d.at)
+		d.moves = append(d.moves, s)
+		d.under[rule.Name]++
+		return d.e.stepOn(ctx, d.r, s, rule, s.now(h), use, true)
 	}
 	return nil
-}
-
-// outside says why a rule does not take a case up now.
-func (o *orphanage) outside(ctx context.Context, rule *flow.Rule, use planning.RuleUse) ([]string, error) {
-	use.UnderWay = o.under[rule.Name]
-	if rule.Bounds.Uses.Max > 0 {
-		from := o.at.At.Add(-rule.Bounds.Uses.Per)
-		used, err := store.Handlings.Query(ctx, o.r, store.Query{Key: "rule", From: rule.Name + "/" + store.Stamp(from), To: rule.Name + "0"}) // "0" comes after "/"
-		if err != nil {
-			return nil, err
-		}
-		use.Used = len(used)
-		for _, s := range o.moves {
-			if len(s.of) > 0 && s.was == "" && s.of[0].h.Rule == rule.Name {
-				use.Used++
-			}
-		}
-	}
-	return planning.Outside(rule, use), nil
 }
 
 // nobodys lists the accounts that nobody answers for, each as the case that a
@@ -310,8 +250,8 @@ func (e *Engine) nobodys(ctx context.Context, r store.Reader, at inCharge) ([]on
 	return kept, nil
 }
 
-// answeredMeanwhile says whether what a run of a rule for orphans is to take
-// has somebody who answers for it since its plan was made.
+// answeredMeanwhile says whether what a run of a standing rule is to take has
+// somebody who answers for it since its plan was made, or its leaver is back.
 func (e *Engine) answeredMeanwhile(ctx context.Context, r store.Reader, l *live) (bool, error) {
 	if !l.run.Workflow.ByRule() {
 		return false, nil
@@ -321,8 +261,12 @@ func (e *Engine) answeredMeanwhile(ctx context.Context, r store.Reader, l *live)
 		return false, err
 	}
 	h, err := store.Handlings.Get(ctx, r, o.Handling)
-	if err != nil || h.Case != onus.OrphanCase || h.State == onus.HandlingStopped {
-		return h.State == onus.HandlingStopped, err
+	switch {
+	case err != nil || h.State == onus.HandlingStopped:
+		return err == nil, err
+	case h.Case == onus.LateCase:
+		who, err := store.Identities.Get(ctx, r, string(h.Identity))
+		return who.State != onus.Left, err
 	}
 	why, err := e.answeredFor(ctx, r, &h)
 	return why != "", err

@@ -26,7 +26,7 @@ type Orphan struct {
 func (e *Engine) Orphans(ctx context.Context, roster Roster) (all []Orphan, err error) {
 	err = e.Store.View(ctx, func(r store.Reader) error {
 		all = []Orphan{}
-		look := &orphanage{e: e, r: r, under: map[string]int{}}
+		look := &docket{e: e, r: r, under: map[string]int{}}
 		if look.at, err = e.inCharge(ctx, r, roster, e.Now()); err != nil {
 			return err
 		}
@@ -64,10 +64,10 @@ func (e *Engine) Orphans(ctx context.Context, roster Roster) (all []Orphan, err 
 }
 
 // next says what comes next of a case that a rule is at.
-func (o *orphanage) next(ctx context.Context, h onus.Handling) (Orphan, error) {
+func (d *docket) next(ctx context.Context, h onus.Handling) (Orphan, error) {
 	all := Orphan{Handling: h}
 	for _, s := range h.Steps {
-		runs, err := store.Runs.Find(ctx, o.r, "occasion", s.Occasion)
+		runs, err := store.Runs.Find(ctx, d.r, "occasion", s.Occasion)
 		if err != nil {
 			return all, err
 		}
@@ -77,7 +77,7 @@ func (o *orphanage) next(ctx context.Context, h onus.Handling) (Orphan, error) {
 			}
 		}
 	}
-	rule, why, err := o.stays(ctx, &h)
+	rule, why, err := d.stays(ctx, &h)
 	if err != nil {
 		return all, err
 	}
@@ -85,11 +85,11 @@ func (o *orphanage) next(ctx context.Context, h onus.Handling) (Orphan, error) {
 		all.Why = append(all.Why, why)
 		return all, nil
 	}
-	if st := o.at.standingOf(rule); st.State == onus.RuleLapsed {
+	if st := d.at.standingOf(rule); st.State == onus.RuleLapsed {
 		all.Why = append(all.Why, st.Why)
 		return all, nil
 	}
-	use, err := o.use(ctx, &h)
+	use, err := d.use(ctx, &h)
 	if err != nil {
 		return all, err
 	}
@@ -104,7 +104,7 @@ func (o *orphanage) next(ctx context.Context, h onus.Handling) (Orphan, error) {
 			continue
 		}
 		all.Next, all.Do, all.Due = s.ID, s.Do, h.Since.Add(s.After)
-		if why := o.e.cannotStep(s, &h); why != "" && !taken {
+		if why := d.e.cannotStep(s, &h); why != "" && !taken {
 			all.Why = append(all.Why, why)
 		}
 		break
@@ -113,9 +113,9 @@ func (o *orphanage) next(ctx context.Context, h onus.Handling) (Orphan, error) {
 }
 
 // notTaken says why no rule takes an account up.
-func (o *orphanage) notTaken(ctx context.Context, h onus.Handling) (Orphan, error) {
+func (d *docket) notTaken(ctx context.Context, h onus.Handling) (Orphan, error) {
 	all := Orphan{Handling: h}
-	earlier, err := store.Handlings.Find(ctx, o.r, "account", store.AccountID(h.System, h.Account))
+	earlier, err := store.Handlings.Find(ctx, d.r, "account", store.AccountID(h.System, h.Account))
 	if err != nil {
 		return all, err
 	}
@@ -125,19 +125,19 @@ func (o *orphanage) notTaken(ctx context.Context, h onus.Handling) (Orphan, erro
 			return all, nil
 		}
 	}
-	use, err := o.use(ctx, &h)
+	use, err := d.use(ctx, &h)
 	if err != nil {
 		return all, err
 	}
-	for _, rule := range o.at.program.RulesFor(onus.OrphanCase) {
-		switch st := o.at.standingOf(rule); {
-		case planning.Nobodys(o.at.program, rule) != (h.Identity == "") || !rule.Bounds.On(h.System):
+	for _, rule := range d.at.program.RulesFor(onus.OrphanCase) {
+		switch st := d.at.standingOf(rule); {
+		case planning.Nobodys(d.at.program, rule) != (h.Identity == "") || !rule.Bounds.On(h.System):
 			continue
 		case st.State == onus.RuleLapsed:
 			all.Why = append(all.Why, rule.Name+": "+st.Why)
 			continue
 		}
-		why, err := o.outside(ctx, rule, use)
+		why, err := d.outside(ctx, rule, use)
 		if err != nil {
 			return all, err
 		}
@@ -150,13 +150,13 @@ func (o *orphanage) notTaken(ctx context.Context, h onus.Handling) (Orphan, erro
 		}
 	}
 	if len(all.Why) == 0 {
-		all.Why = []string{"no standing rule is about it: " + o.owner(h) + " is asked"}
+		all.Why = []string{"no standing rule is about it: " + d.owner(h) + " is asked"}
 	}
 	return all, nil
 }
 
-func (o *orphanage) owner(h onus.Handling) string {
-	if sys := o.at.program.Systems[h.System]; sys != nil {
+func (d *docket) owner(h onus.Handling) string {
+	if sys := d.at.program.Systems[h.System]; sys != nil {
 		return sys.Owner
 	}
 	return "whoever owns " + string(h.System)

@@ -17,7 +17,8 @@ var errLeft = errors.New("they left or came back meanwhile, or what warrants it 
 // hasLeft says whether a change would give something to somebody who left. A
 // run that their leaving set off may give what belongs to leaving.
 func (e *Engine) hasLeft(ctx context.Context, r store.Reader, l *live, c onus.Change) (bool, error) {
-	if c.Planned.Verb.TakesAway() {
+	onlySessions := c.Planned.EndSessions && c.Planned.Verb == onus.EnsureAttributes && len(c.Planned.Attributes) == 0
+	if c.Planned.Verb.TakesAway() || onlySessions {
 		return false, nil
 	}
 	who, known, err := store.Identities.Lookup(ctx, r, string(c.Identity))

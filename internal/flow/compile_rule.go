@@ -187,8 +187,12 @@ func (sc *scope) ruleSteps(s *ruleShape, r *Rule) {
 		if st.Do.ok() && hooked != st.Hook.there() {
 			sc.fault(st.place, st.noun()+" wants a hook where it rotates or blocks, and nowhere else", "a hook is the channel of the organisation that carries it out")
 		}
-		if sc.program.Organisation.Notify.Channels[step.Hook] == nil && st.Hook.ok() {
+		switch hook := sc.program.Organisation.Notify.Channels[step.Hook]; {
+		case !st.Hook.ok():
+		case hook == nil:
 			sc.unknown("Channel", st.Hook, sortedKeys(sc.program.Organisation.Notify.Channels))
+		case hook.Personal():
+			sc.fault(st.Hook.place, "the hook of "+st.noun()+" tells people, and carries nothing out", "name a channel of kind webhook")
 		}
 		if n := len(r.Steps); n > 0 && step.After < r.Steps[n-1].After {
 			sc.fault(st.place, st.noun()+" is due before the step above it", "put the steps in the order in which they are due: after counts from when the case came up")

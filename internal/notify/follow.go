@@ -182,7 +182,7 @@ func (n *Notifier) recipients(a *Ask) []recipient {
 	var to []recipient
 	s := n.settings()
 	for _, name := range slices.Sorted(maps.Keys(s.Channels)) {
-		if c := s.Channels[name]; !c.Personal() && c.Carries(a.Matter.Type) {
+		if c := s.Channels[name]; !c.Personal() && (c.Carries(a.Matter.Type) || name == a.Hook) {
 			to = append(to, recipient{flow.Address{Channel: c}, ""})
 		}
 	}

@@ -31,6 +31,7 @@ type Ask struct {
 	Yes    bool   // whether a yes or no can be given by button: nothing in it is of weight
 	Facts  []Fact // names from the definitions, for machines
 	Path   string // in the console
+	Hook   string // the channel that is asked to carry something out, whatever it carries else
 }
 
 // An Act is a way to do what is asked.

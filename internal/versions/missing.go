@@ -101,11 +101,8 @@ const longestRule = 366 * 24 * time.Hour
 // standingRule names what keeps a standing rule from being published.
 func standingRule(r *flow.Rule, at time.Time, roster flow.Roster) []string {
 	var lacks []string
-	switch idle := uncarried(r); {
-	case r.Case == onus.RehireCase:
+	if r.Case == onus.RehireCase {
 		lacks = append(lacks, fmt.Sprintf("standing rule %s is of case %s, which can be written and tested, but nothing carries out yet: people would rely on it", r.Name, r.Case))
-	case len(idle) > 0:
-		lacks = append(lacks, fmt.Sprintf("standing rule %s has steps that nothing carries out yet, and people would rely on them: %s", r.Name, strings.Join(idle, ", ")))
 	}
 	if r.Until.Sub(at) > longestRule {
 		lacks = append(lacks, fmt.Sprintf("standing rule %s is approved beforehand until %s, which is more than a year", r.Name, r.Until.Add(-time.Second).Format(time.DateOnly)))
@@ -114,16 +111,6 @@ func standingRule(r *flow.Rule, at time.Time, roster flow.Roster) []string {
 		lacks = append(lacks, fmt.Sprintf("the route of standing rule %s does not reach %s", r.Name, strings.Join(who, ", ")))
 	}
 	return lacks
-}
-
-// uncarried names the steps of a rule for late access that do more than tell.
-func uncarried(r *flow.Rule) (idle []string) {
-	for _, s := range r.Steps {
-		if r.Case == onus.LateCase && s.Do != onus.RuleTell {
-			idle = append(idle, s.ID)
-		}
-	}
-	return idle
 }
 
 // unreached lists who stands on a route and is not there: not on the roster,
