@@ -55,7 +55,11 @@ func (q *queue) take() []engine.Segment {
 
 func compile(b *testing.B, groups, workflows int) *flow.Program {
 	b.Helper()
-	company := bench.Company(groups, workflows)
+	return compiled(b, bench.Company(groups, workflows))
+}
+
+func compiled(b *testing.B, company map[string]string) *flow.Program {
+	b.Helper()
 	files := make([]flow.File, 0, len(company))
 	for path, text := range company {
 		files = append(files, flow.File{Path: path, Text: text})
@@ -80,10 +84,15 @@ type workshop struct {
 
 func newWorkshop(b *testing.B, st store.Store, p *flow.Program) *workshop {
 	b.Helper()
+	return newWorkshopWith(b, st, p, map[onus.SystemName]connector.Connector{"dir": bench.NewTarget()})
+}
+
+func newWorkshopWith(b *testing.B, st store.Store, p *flow.Program, systems map[onus.SystemName]connector.Connector) *workshop {
+	b.Helper()
 	w := &workshop{B: b, store: st, queue: &queue{}}
 	var err error
 	w.eng, err = engine.New(engine.Config{
-		Store: st, Program: p, Systems: map[onus.SystemName]connector.Connector{"dir": bench.NewTarget()}, Queue: w.queue, Now: time.Now,
+		Store: st, Program: p, Systems: systems, Queue: w.queue, Now: time.Now,
 	})
 	w.must(err)
 	versionstest.Publish(w, w.store, p)
@@ -106,18 +115,27 @@ func (w *workshop) must(err error) {
 // joins records people and their occasions, as intake would.
 func (w *workshop) joins(names ...string) {
 	w.Helper()
+	w.happens(onus.Joined, names...)
+}
+
+func (w *workshop) happens(kind onus.OccasionKind, names ...string) {
+	w.Helper()
+	state := onus.Active
+	if kind == onus.Departed {
+		state = onus.Left
+	}
 	for chunk := range slices.Chunk(names, 500) {
 		w.must(w.store.Update(w.Context(), func(tx store.Tx) error {
 			for _, n := range chunk {
 				a := onus.Attributes{"no": n, "login": n, "mail": n + "@x.example", "department": "d1"}
 				who := onus.Identity{
-					ID: onus.IdentityID("idn_" + n), Kind: onus.Person, State: onus.Active, Source: "hr", Key: n, Login: n, Mail: a["mail"], Attributes: a,
+					ID: onus.IdentityID("idn_" + n), Kind: onus.Person, State: state, Source: "hr", Key: n, Login: n, Mail: a["mail"], Attributes: a,
 				}
 				ev, err := store.Identities.Put(w.Context(), tx, ledger.Event{Type: ledger.IdentityCorrelated, Actor: "engine"}, who)
 				if err != nil {
 					return err
 				}
-				o := onus.Occasion{ID: "occ_" + n, Kind: onus.Joined, State: onus.Waiting, Identity: who.ID, Source: "hr", Key: n, At: tx.Now(), After: a}
+				o := onus.Occasion{ID: "occ_" + string(kind) + n, Kind: kind, State: onus.Waiting, Identity: who.ID, Source: "hr", Key: n, At: tx.Now(), After: a}
 				if _, err := store.Occasions.Put(w.Context(), tx, ledger.Event{Type: ledger.OccasionArose, Actor: "engine", Cause: ev.ID}, o); err != nil {
 					return err
 				}
