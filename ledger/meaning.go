@@ -120,6 +120,8 @@ var Types = map[Type]Meaning{
 			"digest": "the plan's digest",
 			"seen":   "how many entries the ledger had in the look that it was planned on; without it, the plan was made on what stood right before it",
 			"at":     "when that look was",
+			"was":    "what it was before a person decided",
+			"cannot": "of a reversal: what it was told that systems cannot undo",
 		},
 	},
 	BatchReleased: {

@@ -530,6 +530,7 @@ type AttributionReplay struct {
 type AttributionWhatIf struct {
 	Match    map[string]string `json:"Match"`
 	Record   map[string]string `json:"Record"`
+	Rules    *[]string         `json:"Rules"`
 	Without  *[]string         `json:"Without"`
 	Workflow string            `json:"Workflow"`
 }
@@ -2055,6 +2056,9 @@ type ReplayRequest struct {
 
 	// Record the record as it should have been, by field
 	Record *map[string]string `json:"record,omitempty"`
+
+	// Rules how standing rules could have been: NAME=none, or NAME.BOUND=VALUE
+	Rules *[]string `json:"rules,omitempty"`
 
 	// Without as if nobody had decided these exceptions and approvals
 	Without *[]string `json:"without,omitempty"`

@@ -2,6 +2,7 @@ package attribution
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/onus-id/onus"
@@ -117,7 +118,7 @@ func (q *inquiry) writtenByAgents(logic fault) error {
 func (q *inquiry) version(of string) onus.Digest {
 	name, number, _ := strings.Cut(of, "@")
 	for _, v := range q.p.versions[onus.WorkflowName(name)] {
-		if fmt.Sprint(v.Version) == number {
+		if strconv.Itoa(v.Version) == number {
 			return v.Program
 		}
 	}

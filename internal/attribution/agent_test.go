@@ -17,8 +17,8 @@ import (
 	"github.com/onus-id/onus/source"
 )
 
-// agents are what a company needs for AI agents that ask for access: a
-// register of them, a workflow for requests, and something to ask for.
+// agents are what a company needs for AI agents, beside something to ask for: a
+// register of them.
 const agents = `
 ---
 kind: Source
@@ -30,14 +30,6 @@ settings: {path: bots.csv}
 key: id
 attributes: {id: {required: true}, login: {required: true}, kind: {required: true}, sponsor: {required: true}}
 roles: {login: login, sponsor: sponsor}
----
-kind: Workflow
-name: requests
-owners: {workflow: lee@acme.example}
-controls: {provisioning: mara@acme.example, revocation: ruth@acme.example, exceptions: ingrid@acme.example}
-occasion: {request: true}
-bounds: {subjects: 40 per 1h, changes: 400 per 1h}
-exceptions: {default: {to: ingrid@acme.example, within: 15m, then: [omar@acme.example, ciso@acme.example]}}
 `
 
 // register is the AI agents, as a source.
@@ -65,6 +57,9 @@ func (c *company) agent(f []string) {
 		if !strings.Contains(c.text, agents) {
 			asked := strings.Replace(c.text, "{name: 'role:pay', title: Pay, sensitivity: elevated}",
 				"{name: 'role:pay', title: Pay, sensitivity: elevated, request: {by: [self, manager, sponsor], longest: 90d, approve: {need: 1, of: [abe@acme.example, bob@acme.example], within: 8h}}}", 1)
+			if !strings.Contains(asked, requests) {
+				asked += requests
+			}
 			c.publish(asked + agents)
 		}
 		c.cycle()

@@ -24,7 +24,8 @@ type decision struct {
 	facts   planning.Facts
 	known   bool // an occasion is on record; else the end of a warrant's time made it
 	amended map[string]string
-	amends  entry // the decision of whoever amended; zero: nobody did
+	former  onus.RunID // in whose place it was planned again; empty: in nobody's
+	amends  entry      // the decision of whoever amended; zero: nobody did
 }
 
 // decisionOf finds how a run came about, and gathers what was looked at.
@@ -50,6 +51,15 @@ func (p *Past) decisionOf(ctx context.Context, run onus.Run) (d decision, err er
 	}
 	d.plan = plan
 	size, at := look(d.made)
+	if d.made.Notes["seen"] == "" { // a person's decision had it planned again, on what stood with that
+		cause, err := p.event(ctx, d.made.Cause)
+		if err != nil {
+			return d, err
+		}
+		if cause.Object.Kind == store.Exceptions.Name {
+			size = cause.index + 1
+		}
+	}
 	d.size = size
 	if d.moment, err = p.moment(ctx, size, at, plan.Program); err != nil {
 		return d, err
@@ -68,13 +78,13 @@ func (p *Past) decisionOf(ctx context.Context, run onus.Run) (d decision, err er
 	if err := p.reordered(ctx, &d, &o); err != nil {
 		return d, err
 	}
-	d.facts, err = d.moment.Facts(ctx, o)
-	if err != nil || d.made.Notes["was"] == "" {
+	if d.facts, err = d.moment.Facts(ctx, o); err != nil {
 		return d, err
 	}
 	// Planned again by a person's decision: what its own approvals exempted is
 	// no other fact.
 	former, err := p.formerRun(ctx, d.made)
+	d.former = former
 	d.facts.Exempt = slices.DeleteFunc(d.facts.Exempt, func(x onus.Exemption) bool { return x.Run != "" && x.Run == former })
 	return d, err
 }
@@ -95,6 +105,9 @@ func (p *Past) reordered(ctx context.Context, d *decision, o *onus.Occasion) err
 	}
 	if !there || x.Decided == nil {
 		return missing("the decision that entry %d recorded was erased", cause.index)
+	}
+	if o.Kind == onus.Reversing || o.Kind == onus.Drifted || o.Kind == onus.Reviewed || o.Kind == onus.Ruled {
+		return nil // what undoes, repairs or was denied looks at no record of its own
 	}
 	who, err := store.Identities.Get(ctx, p.history.At(d.size), string(o.Identity))
 	if err != nil {

@@ -19,11 +19,12 @@ type WhatIf struct {
 	Workflow string            // NAME@VERSION
 	Without  []string          // IDs of exceptions and approvals, as if nobody had decided them
 	Match    map[string]string // SYSTEM/REF of an account → whose it should have been, as FindIdentity takes them
+	Rules    []string          // NAME=none: as if a standing rule had not been there; NAME.BOUND=VALUE: with another bound
 }
 
 // Any says whether anything is to be other than it was.
 func (w WhatIf) Any() bool {
-	return len(w.Record)+len(w.Without)+len(w.Match) > 0 || w.Workflow != ""
+	return len(w.Record)+len(w.Without)+len(w.Match)+len(w.Rules) > 0 || w.Workflow != ""
 }
 
 // A Replay is a recorded decision, made again from the ledger alone.
@@ -129,6 +130,20 @@ func (p *Past) parse(ctx context.Context, d decision, w WhatIf) (whatIf, error) 
 	}
 	for _, id := range w.Without {
 		out.without[id] = true
+	}
+	if len(w.Rules) > 0 {
+		switch {
+		case d.plan.Workflow.ByRule():
+			if slices.ContainsFunc(w.Rules, func(how string) bool { return !strings.HasSuffix(how, "=none") }) {
+				return out, onus.Errorf(onus.Invalid, "--rule NAME=none", "a step of a standing rule can only be made again as if its rule had not been there")
+			}
+		case d.facts.Request == nil || d.facts.Request.Rule == "":
+			return out, onus.Errorf(onus.Invalid, "onus emergency list shows what standing rules gave", "run %s rests on no standing rule", d.run.ID)
+		}
+		var err error
+		if out.rule, err = ruleOtherwise(d.moment.Program, w.Rules); err != nil {
+			return out, err
+		}
 	}
 	for account, who := range w.Match {
 		if _, known, err := p.history.At(d.size).Get(ctx, store.Accounts.Name, account); err != nil || !known {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/attribution"
 	"github.com/onus-id/onus/internal/store"
@@ -135,4 +137,47 @@ func TestWhatThePastShowsIsWhatWasSeenThen(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// Two emergencies of a rule: without it, or with a narrower bound, the later
+// one would not have been given. What rests on no rule cannot be asked so.
+func TestAStandingRuleThatHadBeenOtherwiseIsShownAsADifference(t *testing.T) {
+	base, err := txtar.ParseFile("testdata/company/acme.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCompany(t, part(base, "acme.yaml"))
+	for _, line := range []string{"roster ana finance", "roster ben finance", "run", "rule", "emergency ben role:pay", "emergency ana role:pay"} {
+		c.tell(line)
+	}
+	run := c.lastRun("ana", "requests")
+	ask := func(id onus.RunID, rules ...string) (rep attribution.Replay, err error) {
+		c.must(c.store.View(t.Context(), func(r store.Reader) error {
+			rep, err = attribution.NewPast(r).Replay(t.Context(), string(id), attribution.WhatIf{Rules: rules})
+			return nil
+		}))
+		return rep, err
+	}
+	for rules, want := range map[string]string{
+		"on-call=none":       "on-call: it had not been there",
+		"on-call.at_once=1":  "1 of its cases are under way, and 1 may be",
+		"on-call.uses=1":     "it was used 1 times within 30d, and 1 is the bound",
+		"on-call.longest=1m": "it gives access for",
+		"on-call.at_once=2":  "",
+		"on-call.uses=2":     "",
+	} {
+		rep, err := ask(run.ID, rules)
+		c.must(err)
+		if rep.Same != (want == "") || !strings.Contains(rep.Instead, want) || (len(rep.Differs) == 0) != (want == "") {
+			t.Errorf("%s: same %t, instead %q, differs %q", rules, rep.Same, rep.Instead, rep.Differs)
+		}
+	}
+	for _, rules := range []string{"off-call=none", "on-call", "on-call=some", "on-call.at_once=0", "on-call.uses=many", "on-call.longest=ever", "on-call.who=ben", ""} {
+		if rep, err := ask(run.ID, rules); err == nil {
+			t.Errorf("%q: %+v", rules, rep)
+		}
+	}
+	if _, err := ask(c.lastRun("ana", "joiner").ID, "on-call=none"); onus.KindOf(err) != onus.Invalid {
+		t.Errorf("of a run that rests on no rule: %v", err)
+	}
 }

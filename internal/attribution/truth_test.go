@@ -171,8 +171,14 @@ func (c *company) tell(line string) {
 		c.publish(strings.ReplaceAll(c.text, old, now))
 	case "decide": // decide CATEGORY ACT PERSON [NAME=VALUE] because
 		c.decide(onus.Category(f[1]), f[2], f[3], f[4:])
-	case "rule": // a standing rule, which Gus approved beforehand and Ingrid keeps
-		c.publish(c.text + onCall)
+	case "rule": // a standing rule, which Gus approved beforehand and Ingrid keeps; or another, for orphans
+		rule := onCall
+		if len(f) > 1 {
+			rule = nobodys
+		} else if !strings.Contains(c.text, requests) {
+			rule = requests + onCall
+		}
+		c.publish(c.text + rule)
 		versionstest.Publish(c, c.store, c.program)
 		ownershiptest.AcceptAll(c.T, c.store, c.program, c.roster())
 	case "emergency": // emergency ana role:pay
@@ -183,6 +189,8 @@ func (c *company) tell(line string) {
 		c.work()
 	case "agent", "asks", "writes":
 		c.agent(f)
+	case "undo", "back", "mend", "deny":
+		c.order(f)
 	case "yes", "no":
 		c.answer(f[0] == "yes", f[1])
 	default:
@@ -190,8 +198,8 @@ func (c *company) tell(line string) {
 	}
 }
 
-// onCall is a standing rule, and the workflow that its grants are under.
-const onCall = `
+// requests is the workflow that owns what is asked for.
+const requests = `
 ---
 kind: Workflow
 name: requests
@@ -200,6 +208,26 @@ controls: {provisioning: mara@acme.example, revocation: ruth@acme.example, excep
 occasion: {request: true}
 bounds: {subjects: 40 per 1h, changes: 400 per 1h}
 exceptions: {default: {to: ingrid@acme.example, within: 15m, then: [omar@acme.example, ciso@acme.example]}}
+`
+
+// nobodys is a standing rule for accounts that nobody answers for.
+const nobodys = `
+---
+kind: Rule
+name: nobodys
+case: orphan
+because: nobody answers for what nobody has
+owner: ingrid@acme.example
+pre_approved: {by: gus@acme.example, until: "2099-12-31"}
+bounds: {systems: [dir], at_once: 20}
+steps:
+  - {id: told, do: tell}
+  - {id: off, do: disable, after: 7d}
+  - {id: gone, do: remove, after: 30d}
+`
+
+// onCall is a standing rule for emergencies.
+const onCall = `
 ---
 kind: Rule
 name: on-call
@@ -239,8 +267,9 @@ func (c *company) decide(category onus.Category, act, person string, more []stri
 			continue
 		}
 		o.Exception = x.ID
-		_, err := c.eng.Decide(c.Context(), roster, o)
-		c.must(err)
+		if _, err := c.eng.Decide(c.Context(), roster, o); onus.KindOf(err) != onus.Conflict || done == 0 {
+			c.must(err) // what was decided before may have cleared it
+		}
 		done++
 	}
 	if done == 0 {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/planning"
 	"github.com/onus-id/onus/internal/store"
@@ -19,7 +20,8 @@ type whatIf struct {
 	workflow map[onus.WorkflowName]int
 	without  map[string]bool // IDs of exceptions and approvals whose decision was not made
 	match    map[string]onus.IdentityID
-	held     map[string]bool // IDs of batches that a guard would have held
+	held     map[string]bool             // IDs of batches that a guard would have held
+	rule     func(*flow.Rule) *flow.Rule // nil: standing rules as they were; of a rule nil: it had not been there
 }
 
 // replayed makes the plan again, under what else could have been so. A plan
@@ -40,14 +42,6 @@ func (p *Past) replayed(ctx context.Context, d decision, w whatIf) (onus.Plan, s
 		}
 		version = to
 	}
-	if d.plan.Workflow.ByRule() {
-		plan, err := m.Ruled(ctx, f)
-		return plan, "", err
-	}
-	wf := m.Program.Workflows[d.plan.Workflow]
-	if wf == nil {
-		return none, fmt.Sprintf("workflow %s is not in those definitions", d.plan.Workflow), nil
-	}
 	if len(w.match) > 0 {
 		rematch(&f, w.match)
 	}
@@ -67,8 +61,29 @@ func (p *Past) replayed(ctx context.Context, d decision, w whatIf) (onus.Plan, s
 			return none, says, nil
 		}
 	}
-	if d.facts.Occasion.Kind == onus.Reversing {
-		return none, "", missing("a reversal's plan also rests on what the systems' connectors can undo, which the ledger does not record")
+	if w.rule != nil && f.Request != nil && f.Request.Rule != "" {
+		rule, answers, whyNot, err := m.CoveredBy(ctx, f.Request.ID, w.rule)
+		if err != nil {
+			return none, "", err
+		}
+		if rule == "" {
+			return none, "no standing rule covers it: " + whyNot, nil
+		}
+		req := *f.Request
+		req.Rule, req.Answers, f.Request = rule, answers, &req
+	}
+	if w.rule != nil && f.Occasion.Kind == onus.Ruled {
+		if rule := m.Program.Rules[d.plan.Changes[0].Standing]; rule != nil && w.rule(rule) == nil {
+			return none, "standing rule " + rule.Name + " had not been there", nil
+		}
+	}
+	plan, ours, err := m.Ours(ctx, f, engine.Anew{Version: version, Former: d.former, Cannot: d.made.Notes["cannot"]})
+	if err != nil || ours {
+		return plan, "", err
+	}
+	wf := m.Program.Workflows[d.plan.Workflow]
+	if wf == nil {
+		return none, fmt.Sprintf("workflow %s is not in those definitions", d.plan.Workflow), nil
 	}
 	if !d.known {
 		return planning.Expire(m.Program, wf, version, f), "", nil

@@ -118,7 +118,7 @@ func TestWhatIsLentEndsWithWhoeverLentIt(t *testing.T) {
 func TestAWordWithAnActClaimIsAnAgentsInAPersonsPlace_RFC_8693(t *testing.T) {
 	w, i := newWorld(t), newIssuer(t)
 	w.agents()
-	var workloads []authn.Workload
+	workloads := make([]authn.Workload, 0, 2)
 	for _, login := range []string{"helper", "scout"} {
 		workloads = append(workloads, authn.Workload{
 			Provider: &authn.Provider{Issuer: i.url}, Audience: "https://onus.example", Subject: "agent:" + login, Login: login, Scopes: []string{"request"},

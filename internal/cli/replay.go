@@ -16,6 +16,7 @@ func (e *env) replayCmd() *cobra.Command {
 		with, match  []string
 		workflow     string
 		without      []string
+		rules        []string
 		what         attribution.WhatIf
 		differsExits = "it exits with 0 when the plan is the same, bit for bit, 2 when it is another, 1 when something is missing"
 	)
@@ -29,7 +30,7 @@ ledger. The same plan with the same digest comes out, or what is missing.
 With a flag it says what would have been planned if one thing had been otherwise,
 as a difference. Nothing is changed by it, and ` + differsExits + `.`,
 		Example: "  onus replay run_4f…\n  onus replay run_4f… --with record.department=Sales\n  onus replay run_4f… --workflow joiner@6\n" +
-			"  onus replay run_4f… --without-override exc_9c…\n  onus replay run_4f… --match directory/ref-17=ben.ito",
+			"  onus replay run_4f… --without-override exc_9c…\n  onus replay run_4f… --match directory/ref-17=ben.ito\n  onus replay run_4f… --rule on-call=none\n  onus replay run_4f… --rule on-call.at_once=1",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			var err error
@@ -39,7 +40,7 @@ as a difference. Nothing is changed by it, and ` + differsExits + `.`,
 			if what.Match, err = pairs(match, "SYSTEM/REF=WHO"); err != nil {
 				return err
 			}
-			what.Workflow, what.Without = workflow, without
+			what.Workflow, what.Without, what.Rules = workflow, without, rules
 			return e.looking(ctx, at, func(b looks) error {
 				rep, err := b.Replay(ctx, args[0], what)
 				if err != nil {
@@ -67,6 +68,7 @@ as a difference. Nothing is changed by it, and ` + differsExits + `.`,
 	cmd.Flags().StringVar(&workflow, "workflow", "", "under another version of the workflow: `NAME@VERSION`")
 	cmd.Flags().StringArrayVar(&without, "without-override", nil, "as if nobody had decided this exception or approval, by its `ID`")
 	cmd.Flags().StringArrayVar(&match, "match", nil, "`SYSTEM/REF=WHO`: whose the account should have been")
+	cmd.Flags().StringArrayVar(&rules, "rule", nil, "`NAME=none`: as if a standing rule had not been there; NAME.BOUND=VALUE: with another bound (at_once, uses, longest)")
 	output.output(cmd)
 	return cmd
 }

@@ -254,9 +254,13 @@ func (e *Engine) commitPlan(ctx context.Context, tx store.Tx, at string, b onus.
 		}
 		cause = ev.ID
 	}
+	notes := seen.notes(p.plan.Digest)
+	if p.cannot != "" {
+		notes["cannot"] = p.cannot
+	}
 	pe, err := store.Plans.PutBody(ctx, tx, ledger.Event{
 		Type: ledger.PlanMade, Actor: string(onus.Engine), Owner: owner, Cause: cause, Workflow: at,
-		Inputs: []string{string(p.plan.Facts), string(p.plan.Program)}, Notes: seen.notes(p.plan.Digest),
+		Inputs: []string{string(p.plan.Facts), string(p.plan.Program)}, Notes: notes,
 	}, p.plan, p.body)
 	if err != nil {
 		return run, err

@@ -114,7 +114,8 @@ type ruling struct {
 	event   ledger.Event // exception.closed: the cause of all that follows
 	says    string
 	changed []string
-	back    bool // whom the run took from has come back
+	lacks   string // of a reversal that is planned again: what systems cannot undo
+	back    bool   // whom the run took from has come back
 }
 
 var stateAfter = map[string]onus.ExceptionState{

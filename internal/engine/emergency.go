@@ -90,7 +90,7 @@ func (e *Engine) coveredBy(ctx context.Context, r store.Reader, at inCharge, o E
 	outside := &OutsideError{}
 	for _, rule := range at.program.RulesFor(onus.EmergencyCase) {
 		lasts := cmp.Or(o.Lasts, min(commonEmergency, rule.Bounds.Longest))
-		why, err := e.outside(ctx, r, at, rule, who, o.Wants, lasts)
+		why, err := uncovered(ctx, r, at, rule, who, o.Wants, lasts, "")
 		if err != nil {
 			return x, err
 		}
@@ -161,14 +161,18 @@ func (e *Engine) mayCall(ctx context.Context, r store.Reader, at inCharge, calls
 	return nil
 }
 
-// outside says why a rule does not cover something now.
-func (e *Engine) outside(ctx context.Context, r store.Reader, at inCharge, rule *flow.Rule, who onus.Identity, wants []onus.Wanted, lasts time.Duration) ([]string, error) {
+// uncovered says why a rule does not cover something now, as if one emergency
+// had not been.
+func uncovered(ctx context.Context, r store.Reader, at inCharge, rule *flow.Rule, who onus.Identity, wants []onus.Wanted, lasts time.Duration, but string) ([]string, error) {
 	u := planning.RuleUse{Now: at.At, Identity: who, People: at.roster, Wants: wants, Lasts: lasts}
 	all, err := store.Emergencies.Query(ctx, r, store.Query{Key: "rule", From: rule.Name + "/", To: rule.Name + "0"}) // "0" comes after "/"
 	if err != nil {
 		return nil, err
 	}
 	for _, other := range all {
+		if other.ID == but {
+			continue
+		}
 		if other.State == onus.EmergencyStands {
 			u.UnderWay++
 		}

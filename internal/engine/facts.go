@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/onus-id/onus"
@@ -39,10 +40,57 @@ func Recall(ctx context.Context, r store.Reader, p *flow.Program, roster Roster,
 
 // Facts gathers everything that planning may look at for one occasion.
 func (m *Moment) Facts(ctx context.Context, o onus.Occasion) (planning.Facts, error) {
-	if o.Kind == onus.Ruled {
+	switch o.Kind {
+	case onus.Drifted:
+		return repairFacts(ctx, m.r, o, m.charge)
+	case onus.Reviewed:
+		return deniedFacts(ctx, m.r, o, m.charge)
+	case onus.Ruled:
 		return ruleFacts(ctx, m.r, m.people, o, m.charge)
+	case onus.Reversing:
+		return undoFacts(ctx, m.r, m.people, o, m.charge)
+	case onus.Joined, onus.Moved, onus.Departed, onus.Returned, onus.Changed, onus.DateArrived, onus.Requested:
 	}
 	return gather(ctx, m.r, m.people, o, m.charge)
+}
+
+// Anew is what a plan of ours was made on beside the facts.
+type Anew struct {
+	Version int
+	Former  onus.RunID // in whose place it was planned again
+	Cannot  string     // of a reversal: what systems could not undo, as its plan notes it
+}
+
+// Ours plans what takes the road without a workflow of the definitions: what
+// undoes, repairs, was denied by a review, or is a step of a standing rule. Of
+// other occasions it is false.
+func (m *Moment) Ours(ctx context.Context, f planning.Facts, by Anew) (plan onus.Plan, ours bool, err error) {
+	switch f.Occasion.Kind {
+	case onus.Drifted:
+		_, plan, err = repair(ctx, m.r, f.Occasion, m.charge, f)
+		return plan, true, err
+	case onus.Reviewed:
+		_, plan, err = review(ctx, m.r, f.Occasion, m.charge, f)
+		return plan, true, err
+	case onus.Ruled:
+		plan, err = settleByRule(ctx, m.r, m.charge, f.Occasion, f)
+		return plan, true, err
+	case onus.Reversing:
+		why, err := whyUndone(ctx, m.r, f.Occasion)
+		if err != nil {
+			return plan, true, err
+		}
+		u, err := undoOf(ctx, m.r, m.charge, f, why, by.Former)
+		if err != nil {
+			return plan, true, err
+		}
+		lacks := strings.Split(by.Cannot, ", ")
+		u.of.Cannot = func(c onus.PlannedChange) bool { return slices.Contains(lacks, ability(c)) }
+		plan, _ = planning.Reverse(m.charge.program, u.wf, by.Version, u.of)
+		return plan, true, nil
+	case onus.Joined, onus.Moved, onus.Departed, onus.Returned, onus.Changed, onus.DateArrived, onus.Requested:
+	}
+	return plan, false, nil
 }
 
 // facts gathers everything that planning may look at for one occasion, as it

@@ -303,11 +303,6 @@ func settleByRule(ctx context.Context, r store.Reader, at inCharge, o onus.Occas
 	return planning.Settle(at.program, rule, rule.Steps[i], h, f), nil
 }
 
-// Ruled makes the plan of a standing rule's step again, on what a moment shows.
-func (m *Moment) Ruled(ctx context.Context, f planning.Facts) (onus.Plan, error) {
-	return settleByRule(ctx, m.r, m.charge, f.Occasion, f)
-}
-
 // planRuled plans one step of a standing rule. Its rule's bounds are its
 // guard; those of its system count too.
 func (e *Engine) planRuled(ctx context.Context, r store.Reader, at waiting, out *survey) error {
@@ -334,12 +329,12 @@ func (e *Engine) planRuled(ctx context.Context, r store.Reader, at waiting, out 
 }
 
 // replanRuled plans the rest of a rule's run on the facts of now.
-func (e *Engine) replanRuled(ctx context.Context, r store.Reader, run onus.Run, roster Roster) (onus.Plan, error) {
+func (e *Engine) replanRuled(ctx context.Context, r store.Reader, run onus.Run, roster Roster, now time.Time) (onus.Plan, error) {
 	o, err := store.Occasions.Get(ctx, r, run.Occasion)
 	if err != nil {
 		return onus.Plan{}, err
 	}
-	at, err := e.inCharge(ctx, r, roster, e.Now())
+	at, err := e.inCharge(ctx, r, roster, now)
 	if err != nil {
 		return onus.Plan{}, err
 	}

@@ -22,6 +22,7 @@ type planned struct {
 	cause    string    // the event that left the occasion as it was read
 	plan     onus.Plan // in a pile, without its changes
 	changes  int       // how many it has
+	cannot   string    // of a reversal: what its plan was told that systems cannot undo
 	settles  bool      // no further workflow wants the occasion
 	body     []byte    // the whole plan, as it is kept; only in a chunk
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/planning"
@@ -75,7 +76,7 @@ func (e *Engine) choose(ctx context.Context, r store.Reader, at inCharge, o Repa
 	if f.State == onus.FindingOrdered {
 		return f, onus.Errorf(onus.Conflict, "wait for it, or refuse its run", "%s chose to %s finding %s already", f.Person, f.Repair, f.ID)
 	}
-	facts, err := e.repairFacts(ctx, r, onus.Occasion{Kind: onus.Drifted, Identity: f.Identity, Findings: []string{id}}, at)
+	facts, err := repairFacts(ctx, r, onus.Occasion{Kind: onus.Drifted, Identity: f.Identity, Findings: []string{id}}, at)
 	if err != nil {
 		return f, err
 	}
@@ -153,9 +154,9 @@ func findingsOf(ctx context.Context, r store.Reader, o onus.Occasion) ([]onus.Fi
 
 // repairFacts gathers what a repair is planned from. The holder of an orphan
 // is nobody, and all that is known of it is its account.
-func (e *Engine) repairFacts(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge) (planning.Facts, error) {
+func repairFacts(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge) (planning.Facts, error) {
 	if o.Identity != "" {
-		f, err := e.facts(ctx, r, o, at)
+		f, err := gather(ctx, r, at.program.Organisation.People, o, at)
 		if err == nil {
 			f.Denied, err = denied(ctx, r, o.Identity)
 		}
@@ -210,8 +211,8 @@ func denied(ctx context.Context, r store.Reader, id onus.IdentityID) ([]onus.Wan
 	return slices.Collect(maps.Keys(said)), nil
 }
 
-// repair plans what an occasion of drift is to repair.
-func (e *Engine) repair(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge) (undo, onus.Plan, error) {
+// repair plans what an occasion of drift is to repair, on the facts given.
+func repair(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge, f planning.Facts) (undo, onus.Plan, error) {
 	findings, err := findingsOf(ctx, r, o)
 	if err != nil {
 		return undo{}, onus.Plan{}, err
@@ -219,10 +220,6 @@ func (e *Engine) repair(ctx context.Context, r store.Reader, o onus.Occasion, at
 	sys := at.program.Systems[findings[0].System]
 	if sys == nil {
 		return undo{}, onus.Plan{}, onus.Errorf(onus.Conflict, "refuse it", "system %s is not in the definitions any more", findings[0].System)
-	}
-	f, err := e.repairFacts(ctx, r, o, at)
-	if err != nil {
-		return undo{}, onus.Plan{}, err
 	}
 	wf := planning.Drift(sys)
 	return undo{wf: wf}, planning.Repair(at.program, wf, f, findings), nil
@@ -234,7 +231,11 @@ func (e *Engine) planRepair(ctx context.Context, r store.Reader, at waiting, out
 	if id := at.occasion.Identity; id != "" && out.taken[id] {
 		return nil // the next cycle plans it, on what is so then
 	}
-	of, plan, err := e.repair(ctx, r, at.occasion, out.charge)
+	f, err := repairFacts(ctx, r, at.occasion, out.charge)
+	if err != nil {
+		return err
+	}
+	of, plan, err := repair(ctx, r, at.occasion, out.charge, f)
 	if onus.KindOf(err) == onus.Conflict {
 		out.unwanted = append(out.unwanted, unwanted{at.occasion.ID, at.event})
 		return nil
@@ -252,15 +253,19 @@ func (e *Engine) planRepair(ctx context.Context, r store.Reader, at waiting, out
 }
 
 // replanRepair plans the rest of a repair's run on the facts of now.
-func (e *Engine) replanRepair(ctx context.Context, r store.Reader, run onus.Run, roster Roster) (onus.Plan, error) {
+func (e *Engine) replanRepair(ctx context.Context, r store.Reader, run onus.Run, roster Roster, now time.Time) (onus.Plan, error) {
 	o, err := store.Occasions.Get(ctx, r, run.Occasion)
 	if err != nil {
 		return onus.Plan{}, err
 	}
-	at, err := e.inCharge(ctx, r, roster, e.Now())
+	at, err := e.inCharge(ctx, r, roster, now)
 	if err != nil {
 		return onus.Plan{}, err
 	}
-	_, plan, err := e.repair(ctx, r, o, at)
+	f, err := repairFacts(ctx, r, o, at)
+	if err != nil {
+		return onus.Plan{}, err
+	}
+	_, plan, err := repair(ctx, r, o, at, f)
 	return plan, err
 }

@@ -171,16 +171,18 @@ func (d *ruling) again(ctx context.Context, run onus.Run, row store.Row, changes
 // put right. A run stays on the version that it was planned under.
 func (d *ruling) replan(ctx context.Context, run onus.Run) (onus.Plan, error) {
 	if isReversal(run) {
-		return d.e.replanReversal(ctx, d.tx, run, d.roster)
+		plan, cannot, err := d.e.replanReversal(ctx, d.tx, run, d.roster, d.tx.Now())
+		d.lacks = cannot
+		return plan, err
 	}
 	if run.Workflow.RepairsDrift() {
-		return d.e.replanRepair(ctx, d.tx, run, d.roster)
+		return d.e.replanRepair(ctx, d.tx, run, d.roster, d.tx.Now())
 	}
 	if run.Workflow.ByRule() {
-		return d.e.replanRuled(ctx, d.tx, run, d.roster)
+		return d.e.replanRuled(ctx, d.tx, run, d.roster, d.tx.Now())
 	}
 	if run.Workflow.Reviewed() {
-		return d.e.replanReview(ctx, d.tx, run, d.roster)
+		return d.e.replanReview(ctx, d.tx, run, d.roster, d.tx.Now())
 	}
 	program, err := d.e.programOf(ctx, d.tx, run)
 	if err != nil {
@@ -251,6 +253,9 @@ func (d *ruling) supersede(ctx context.Context, run onus.Run, row store.Row, pla
 	}
 	pe := d.caused(ledger.PlanMade, "")
 	pe.Workflow, pe.Inputs = fmt.Sprintf("%s@%d", plan.Workflow, plan.Version), []string{string(plan.Facts), string(plan.Program)}
+	if d.lacks != "" {
+		pe.Notes["cannot"] = d.lacks
+	}
 	made, err := store.Plans.Put(ctx, d.tx, pe, plan)
 	if err != nil {
 		return err

@@ -173,6 +173,7 @@ type undo struct {
 	wf      *flow.Workflow // whose bounds and routes it is under: that of the newest change
 	version int            // at which that change was made
 	of      planning.Undo
+	cannot  map[string]bool // what planning was told that a system cannot undo
 }
 
 func versionOf(now map[onus.WorkflowName]int, u undo) int { return cmp.Or(now[u.wf.Name], u.version) }
@@ -180,22 +181,47 @@ func versionOf(now map[onus.WorkflowName]int, u undo) int { return cmp.Or(now[u.
 // undo gathers what a reversal occasion is planned from. What run but is
 // undoing counts as not begun.
 func (e *Engine) undo(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge, why string, but onus.RunID) (undo, error) {
+	f, err := undoFacts(ctx, r, e.Program.Organisation.People, o, at)
+	if err != nil {
+		return undo{}, err
+	}
+	cannot := map[string]bool{}
+	u, err := undoOf(ctx, r, at, f, why, but)
+	u.cannot = cannot
+	u.of.Cannot = func(c onus.PlannedChange) bool {
+		if !e.cannotUndo(c) {
+			return false
+		}
+		cannot[ability(c)] = true
+		return true
+	}
+	return u, err
+}
+
+// undoFacts gathers what undoing somebody's changes is planned from; of what is
+// nobody's, nobodysPast adds it.
+func undoFacts(ctx context.Context, r store.Reader, people onus.SourceName, o onus.Occasion, at inCharge) (planning.Facts, error) {
+	if o.Identity == "" {
+		return planning.Facts{Now: at.At, Occasion: o, People: at.roster}, nil
+	}
+	return gather(ctx, r, people, o, at)
+}
+
+// undoOf is undo on the facts given; of what systems can undo it knows nothing.
+func undoOf(ctx context.Context, r store.Reader, at inCharge, f planning.Facts, why string, but onus.RunID) (undo, error) {
+	o := f.Occasion
 	u := undo{of: planning.Undo{
 		Undo: map[onus.ChangeID]bool{}, By: map[onus.RunID]onus.Run{}, UnderWay: map[onus.ChangeID]onus.Run{},
-		Why: why, Forced: o.Forced, Cannot: e.cannotUndo,
+		Why: why, Forced: o.Forced, Facts: f,
 	}}
 	for _, id := range o.Undo {
 		u.of.Undo[id] = true
 	}
-	var err error
 	runs, err := store.Runs.Find(ctx, r, "identity", string(o.Identity))
 	if err != nil {
 		return u, err
 	}
 	if o.Identity != "" {
-		if u.of.Facts, err = e.facts(ctx, r, o, at); err != nil {
-			return u, err
-		}
 		if runs, err = withRunsOf(ctx, r, runs, o.Undo); err != nil {
 			return u, err
 		}
@@ -212,7 +238,7 @@ func (e *Engine) undo(ctx context.Context, r store.Reader, o onus.Occasion, at i
 		return u, err
 	}
 	if o.Identity == "" {
-		if err := e.nobodysPast(ctx, r, o, at, &u.of); err != nil {
+		if err := nobodysPast(ctx, r, o, at, &u.of); err != nil {
 			return u, err
 		}
 	}
@@ -240,6 +266,18 @@ func bygone(name onus.WorkflowName, o onus.Owners) *flow.Workflow {
 		Controls: flow.Controls{Provisioning: o.Provisioning, Revocation: o.Revocation, Exceptions: o.Exceptions},
 	}
 }
+
+// ability names what a system would need to undo a change.
+func ability(c onus.PlannedChange) string {
+	if c.Target.IsGrant() {
+		return fmt.Sprintf("%s grant %s", c.Target.System, c.Verb)
+	}
+	return fmt.Sprintf("%s account %s", c.Target.System, c.Verb)
+}
+
+// lacks lists what planning was told that systems cannot undo, as a note of
+// the plan: it is made again on that.
+func (u undo) lacks() string { return strings.Join(slices.Sorted(maps.Keys(u.cannot)), ", ") }
 
 // cannotUndo says whether a system cannot undo a change: of an account by
 // what its connector says of before-images, of a grant by the opposite.
@@ -353,7 +391,7 @@ func (e *Engine) planReversal(ctx context.Context, r store.Reader, at waiting, o
 	case len(plan.Changes) == 0 && !asks:
 		out.unwanted = append(out.unwanted, unwanted{o.ID, at.event})
 	case len(plan.Changes) > 0:
-		w.plans.add(planned{occasion: o.ID, cause: at.event, plan: plan, settles: !asks})
+		w.plans.add(planned{occasion: o.ID, cause: at.event, plan: plan, settles: !asks, cannot: u.lacks()})
 		out.taken[o.Identity] = true
 	}
 	return nil
@@ -398,27 +436,27 @@ func question(who onus.Identity, fates []planning.Undoing) planning.Refusal {
 }
 
 // replanReversal plans the rest of a reversal's run on the facts of now.
-func (e *Engine) replanReversal(ctx context.Context, r store.Reader, run onus.Run, roster Roster) (onus.Plan, error) {
+func (e *Engine) replanReversal(ctx context.Context, r store.Reader, run onus.Run, roster Roster, now time.Time) (plan onus.Plan, cannot string, err error) {
 	o, err := store.Occasions.Get(ctx, r, run.Occasion)
 	if err != nil {
-		return onus.Plan{}, err
+		return onus.Plan{}, "", err
 	}
 	why, err := whyUndone(ctx, r, o)
 	if err != nil {
-		return onus.Plan{}, err
+		return onus.Plan{}, "", err
 	}
 	versions, err := e.versions(ctx, r)
 	if err != nil {
-		return onus.Plan{}, err
+		return onus.Plan{}, "", err
 	}
-	at, err := e.inCharge(ctx, r, roster, e.Now())
+	at, err := e.inCharge(ctx, r, roster, now)
 	if err != nil {
-		return onus.Plan{}, err
+		return onus.Plan{}, "", err
 	}
 	u, err := e.undo(ctx, r, o, at, why, run.ID)
 	if err != nil {
-		return onus.Plan{}, err
+		return onus.Plan{}, "", err
 	}
-	plan, _ := planning.Reverse(at.program, u.wf, versionOf(versions, u), u.of)
-	return plan, nil
+	plan, _ = planning.Reverse(at.program, u.wf, versionOf(versions, u), u.of)
+	return plan, u.lacks(), nil
 }

@@ -27,7 +27,7 @@ func withRunsOf(ctx context.Context, r store.Reader, runs []onus.Run, undo []onu
 // nobodysPast gathers what undoing changes of one account that is nobody's is
 // planned from. Of all that was ever done about such accounts it keeps what is
 // about this one, under every ref that it had: made anew, it has another.
-func (e *Engine) nobodysPast(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge, u *planning.Undo) error {
+func nobodysPast(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge, u *planning.Undo) error {
 	refs, mine := map[string]bool{}, map[onus.ChangeID]bool{}
 	for _, id := range o.Undo {
 		mine[id] = true

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/planning"
@@ -14,7 +15,11 @@ func (e *Engine) planReview(ctx context.Context, r store.Reader, at waiting, out
 	if id := at.occasion.Identity; id != "" && out.taken[id] {
 		return nil // the next cycle plans it, on what is so then
 	}
-	of, plan, err := e.review(ctx, r, at.occasion, out.charge)
+	f, err := deniedFacts(ctx, r, at.occasion, out.charge)
+	if err != nil {
+		return err
+	}
+	of, plan, err := review(ctx, r, at.occasion, out.charge, f)
 	if onus.KindOf(err) == onus.Conflict || err == nil && len(plan.Changes) == 0 {
 		out.unwanted = append(out.unwanted, unwanted{at.occasion.ID, at.event})
 		return nil
@@ -27,26 +32,28 @@ func (e *Engine) planReview(ctx context.Context, r store.Reader, at waiting, out
 	return nil
 }
 
-// review plans what an occasion of a review takes away.
-func (e *Engine) review(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge) (undo, onus.Plan, error) {
+// denialsOf gives the denials that an occasion is to carry out.
+func denialsOf(ctx context.Context, r store.Reader, o onus.Occasion) ([]onus.Denial, error) {
 	denials := make([]onus.Denial, 0, len(o.Denials))
 	for _, grant := range o.Denials {
 		d, err := store.Denials.Get(ctx, r, grant)
 		if err != nil {
-			return undo{}, onus.Plan{}, err
+			return nil, err
 		}
 		denials = append(denials, d)
 	}
-	if len(denials) == 0 {
-		return undo{}, onus.Plan{}, nil
+	return denials, nil
+}
+
+// review plans what an occasion of a review takes away, on the facts given.
+func review(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge, f planning.Facts) (undo, onus.Plan, error) {
+	denials, err := denialsOf(ctx, r, o)
+	if err != nil || len(denials) == 0 {
+		return undo{}, onus.Plan{}, err
 	}
 	sys := at.program.Systems[denials[0].System]
 	if sys == nil {
 		return undo{}, onus.Plan{}, onus.Errorf(onus.Conflict, "refuse it", "system %s is not in the definitions any more", denials[0].System)
-	}
-	f, err := e.deniedFacts(ctx, r, o, denials[0], at)
-	if err != nil {
-		return undo{}, onus.Plan{}, err
 	}
 	wf := planning.Review(sys)
 	return undo{wf: wf}, planning.Deny(at.program, wf, f, denials), nil
@@ -54,25 +61,33 @@ func (e *Engine) review(ctx context.Context, r store.Reader, o onus.Occasion, at
 
 // deniedFacts gathers what a denial is planned from. Of an account that is
 // nobody's, all that is known is the account.
-func (e *Engine) deniedFacts(ctx context.Context, r store.Reader, o onus.Occasion, d onus.Denial, at inCharge) (planning.Facts, error) {
+func deniedFacts(ctx context.Context, r store.Reader, o onus.Occasion, at inCharge) (planning.Facts, error) {
 	if o.Identity != "" {
-		return e.facts(ctx, r, o, at)
+		return gather(ctx, r, at.program.Organisation.People, o, at)
 	}
 	f := planning.Facts{Now: at.At, Occasion: o, People: at.roster}
-	err := orphan(ctx, r, &f, store.AccountID(d.System, d.Account))
+	denials, err := denialsOf(ctx, r, o)
+	if err != nil || len(denials) == 0 {
+		return f, err
+	}
+	err = orphan(ctx, r, &f, store.AccountID(denials[0].System, denials[0].Account))
 	return f, err
 }
 
 // replanReview plans the rest of a review's run on the facts of now.
-func (e *Engine) replanReview(ctx context.Context, r store.Reader, run onus.Run, roster Roster) (onus.Plan, error) {
+func (e *Engine) replanReview(ctx context.Context, r store.Reader, run onus.Run, roster Roster, now time.Time) (onus.Plan, error) {
 	o, err := store.Occasions.Get(ctx, r, run.Occasion)
 	if err != nil {
 		return onus.Plan{}, err
 	}
-	at, err := e.inCharge(ctx, r, roster, e.Now())
+	at, err := e.inCharge(ctx, r, roster, now)
 	if err != nil {
 		return onus.Plan{}, err
 	}
-	_, plan, err := e.review(ctx, r, o, at)
+	f, err := deniedFacts(ctx, r, o, at)
+	if err != nil {
+		return onus.Plan{}, err
+	}
+	_, plan, err := review(ctx, r, o, at, f)
 	return plan, err
 }

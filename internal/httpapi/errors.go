@@ -148,6 +148,7 @@ func (a *api) errors() {
 				Workflow string            `json:"workflow,omitempty" maxLength:"200" doc:"under another version of the workflow: NAME@VERSION"`
 				Without  []string          `json:"without,omitempty" maxItems:"50" doc:"as if nobody had decided these exceptions and approvals"`
 				Match    map[string]string `json:"match,omitempty" maxProperties:"50" doc:"whose an account should have been, by SYSTEM/REF"`
+				Rules    []string          `json:"rules,omitempty" maxItems:"50" doc:"how standing rules could have been: NAME=none, or NAME.BOUND=VALUE"`
 			}
 		},
 		) (*struct{ Body attribution.Replay }, error) {
@@ -155,7 +156,7 @@ func (a *api) errors() {
 				return nil, err
 			}
 			rep, err := a.Server.Books().Replay(ctx, in.ID, attribution.WhatIf{
-				Record: in.Body.Record, Workflow: in.Body.Workflow, Without: in.Body.Without, Match: in.Body.Match,
+				Record: in.Body.Record, Workflow: in.Body.Workflow, Without: in.Body.Without, Match: in.Body.Match, Rules: in.Body.Rules,
 			})
 			return &struct{ Body attribution.Replay }{rep}, err
 		})

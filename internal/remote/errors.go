@@ -65,7 +65,7 @@ func (s *Server) CloseError(ctx context.Context, _ attribution.Speaker, id strin
 
 // Replay makes a recorded decision again.
 func (s *Server) Replay(ctx context.Context, run string, w attribution.WhatIf) (attribution.Replay, error) {
-	resp, err := s.api.Replay(ctx, run, client.ReplayRequest{Record: &w.Record, Workflow: some(w.Workflow), Without: &w.Without, Match: &w.Match})
+	resp, err := s.api.Replay(ctx, run, client.ReplayRequest{Record: &w.Record, Workflow: some(w.Workflow), Without: &w.Without, Match: &w.Match, Rules: &w.Rules})
 	return ask[attribution.Replay](s, resp, err)
 }
 
