@@ -37,5 +37,6 @@ type Batch struct {
 	Systems  map[SystemName]Measure `json:"systems,omitempty"`
 	Past     []string               `json:"past,omitempty"` // the bounds it is past, in words
 	Runs     int                    `json:"runs"`
+	Drill    bool                   `json:"drill,omitempty"` // of canaries: it takes no room from anybody within a bound
 	Moved    int64                  `json:"moved"` // how many entries the ledger had before it was last moved
 }

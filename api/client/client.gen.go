@@ -817,6 +817,78 @@ type DenialView struct {
 	Why         *string    `json:"why,omitempty"`
 }
 
+// Difference defines model for Difference.
+type Difference struct {
+	Is     *string `json:"is,omitempty"`
+	System string  `json:"system"`
+	Was    *string `json:"was,omitempty"`
+	What   string  `json:"what"`
+}
+
+// Drill defines model for Drill.
+type Drill struct {
+	Began    time.Time     `json:"began"`
+	By       string        `json:"by"`
+	Canary   string        `json:"canary"`
+	Cleanup  *string       `json:"cleanup,omitempty"`
+	Declared *[]Difference `json:"declared,omitempty"`
+	Differs  *[]Difference `json:"differs,omitempty"`
+	Due      time.Time     `json:"due"`
+	Ended    *time.Time    `json:"ended,omitempty"`
+	Id       string        `json:"id"`
+	Identity string        `json:"identity"`
+	Left     *[]Difference `json:"left,omitempty"`
+	Person   *string       `json:"person,omitempty"`
+	Stages   *[]DrillStage `json:"stages"`
+	State    string        `json:"state"`
+	Step     int64         `json:"step"`
+	Trouble  *string       `json:"trouble,omitempty"`
+	Undo     *int64        `json:"undo,omitempty"`
+	Version  int64         `json:"version"`
+	Why      *string       `json:"why,omitempty"`
+	Workflow string        `json:"workflow"`
+}
+
+// DrillOverride defines model for DrillOverride.
+type DrillOverride struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Person string    `json:"person"`
+	Policy *string   `json:"policy,omitempty"`
+	Reason string    `json:"reason"`
+	Until  time.Time `json:"until"`
+	Who    string    `json:"who"`
+}
+
+// DrillStage defines model for DrillStage.
+type DrillStage struct {
+	Before   *map[string]*[]Snapshot `json:"before,omitempty"`
+	Began    *time.Time              `json:"began,omitempty"`
+	Changes  int64                   `json:"changes"`
+	Kind     string                  `json:"kind"`
+	Occasion *string                 `json:"occasion,omitempty"`
+	Record   map[string]string       `json:"record"`
+	Reversal *string                 `json:"reversal,omitempty"`
+	Undoing  *time.Time              `json:"undoing,omitempty"`
+	Undone   *time.Time              `json:"undone,omitempty"`
+}
+
+// DrillingView defines model for DrillingView.
+type DrillingView struct {
+	Blocked  bool           `json:"blocked"`
+	Due      *time.Time     `json:"due,omitempty"`
+	Going    *[]string      `json:"going,omitempty"`
+	Last     *string        `json:"last,omitempty"`
+	Next     *time.Time     `json:"next,omitempty"`
+	Override *DrillOverride `json:"override,omitempty"`
+	Passed   *time.Time     `json:"passed,omitempty"`
+	Since    time.Time      `json:"since"`
+	State    string         `json:"state"`
+	Undo     *int64         `json:"undo,omitempty"`
+	Why      *string        `json:"why,omitempty"`
+	Workflow string         `json:"workflow"`
+}
+
 // DutyAnswerBody defines model for DutyAnswerBody.
 type DutyAnswerBody struct {
 	Act DutyAnswerBodyAct `json:"act"`
@@ -1329,6 +1401,14 @@ type HealthWorkflow struct {
 	Workflow    string         `json:"workflow"`
 }
 
+// Held defines model for Held.
+type Held struct {
+	Entitlement string  `json:"entitlement"`
+	Path        string  `json:"path"`
+	Ref         *string `json:"ref,omitempty"`
+	Via         *string `json:"via,omitempty"`
+}
+
 // HeldPlan defines model for HeldPlan.
 type HeldPlan struct {
 	Changes  *[]string `json:"changes"`
@@ -1511,6 +1591,22 @@ type ListDelegation struct {
 // ListDenialView defines model for ListDenialView.
 type ListDenialView struct {
 	Items *[]DenialView `json:"items"`
+
+	// Next the cursor of the next page; absent on the last
+	Next *string `json:"next,omitempty"`
+}
+
+// ListDrill defines model for ListDrill.
+type ListDrill struct {
+	Items *[]Drill `json:"items"`
+
+	// Next the cursor of the next page; absent on the last
+	Next *string `json:"next,omitempty"`
+}
+
+// ListDrillingView defines model for ListDrillingView.
+type ListDrillingView struct {
+	Items *[]DrillingView `json:"items"`
 
 	// Next the cursor of the next page; absent on the last
 	Next *string `json:"next,omitempty"`
@@ -1811,6 +1907,13 @@ type Order struct {
 
 // OrderAct defines model for Order.Act.
 type OrderAct string
+
+// OverrideDrillRequest defines model for Override-drillRequest.
+type OverrideDrillRequest struct {
+	// Hours for how long
+	Hours  float64 `json:"hours"`
+	Reason string  `json:"reason"`
+}
 
 // Owners defines model for Owners.
 type Owners struct {
@@ -2387,6 +2490,15 @@ type Signed struct {
 	Key       string `json:"key"`
 	Signature string `json:"signature"`
 	Statement string `json:"statement"`
+}
+
+// Snapshot defines model for Snapshot.
+type Snapshot struct {
+	Attributes *map[string]string `json:"attributes,omitempty"`
+	Enabled    *bool              `json:"enabled,omitempty"`
+	Holds      *[]Held            `json:"holds,omitempty"`
+	Name       *string            `json:"name,omitempty"`
+	Ref        *string            `json:"ref,omitempty"`
 }
 
 // Stage defines model for Stage.
@@ -3125,6 +3237,9 @@ type ProposeAgainJSONRequestBody = ProposeAgainRequest
 // DecideVersionJSONRequestBody defines body for DecideVersion for application/json ContentType.
 type DecideVersionJSONRequestBody = VersionDecisionBody
 
+// OverrideDrillJSONRequestBody defines body for OverrideDrill for application/json ContentType.
+type OverrideDrillJSONRequestBody = OverrideDrillRequest
+
 // PauseWorkflowJSONRequestBody defines body for PauseWorkflow for application/json ContentType.
 type PauseWorkflowJSONRequestBody = PauseOrderBody
 
@@ -3367,6 +3482,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/denials/lifting (the `LiftDenial` operationId).
 	LiftDenial(ctx context.Context, body LiftDenialJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDrills Which workflows' undo is proven, and when it is due again
+	//
+	// Corresponds with GET /api/v1/drills (the `ListDrills` operationId).
+	ListDrills(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AnswerDutyWithBody Accept, renew or decline what one is named or asked for
 	//
@@ -4104,6 +4224,30 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/versions/{id}/files (the `ListFiles` operationId).
 	ListFiles(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ShowDrills The drills of a workflow, the newest first
+	//
+	// Corresponds with GET /api/v1/workflows/{workflow}/drills (the `ShowDrills` operationId).
+	ShowDrills(ctx context.Context, workflow string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BeginDrill Prove now that what a workflow does can be undone; it goes on after the answer
+	//
+	// Corresponds with POST /api/v1/workflows/{workflow}/drills (the `BeginDrill` operationId).
+	BeginDrill(ctx context.Context, workflow string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OverrideDrillWithBody Let new versions of a workflow go live for a while, although its undo is not proven
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/workflows/{workflow}/drills/override (the `OverrideDrill` operationId).
+	OverrideDrillWithBody(ctx context.Context, workflow string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OverrideDrill Let new versions of a workflow go live for a while, although its undo is not proven
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/workflows/{workflow}/drills/override (the `OverrideDrill` operationId).
+	OverrideDrill(ctx context.Context, workflow string, body OverrideDrillJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// PauseWorkflowWithBody Let a workflow rest, or go on; leavers lose their access all the same
 	//
 	// Takes any type of body and a specified content type.
@@ -4561,6 +4705,21 @@ func (c *Client) LiftDenialWithBody(ctx context.Context, contentType string, bod
 // Corresponds with POST /api/v1/denials/lifting (the `LiftDenial` operationId).
 func (c *Client) LiftDenial(ctx context.Context, body LiftDenialJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLiftDenialRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDrills Which workflows' undo is proven, and when it is due again
+//
+// Corresponds with GET /api/v1/drills (the `ListDrills` operationId).
+func (c *Client) ListDrills(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDrillsRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -6507,6 +6666,70 @@ func (c *Client) ListFiles(ctx context.Context, id string, reqEditors ...Request
 	return c.Client.Do(req)
 }
 
+// ShowDrills The drills of a workflow, the newest first
+//
+// Corresponds with GET /api/v1/workflows/{workflow}/drills (the `ShowDrills` operationId).
+func (c *Client) ShowDrills(ctx context.Context, workflow string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewShowDrillsRequest(c.Server, workflow)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BeginDrill Prove now that what a workflow does can be undone; it goes on after the answer
+//
+// Corresponds with POST /api/v1/workflows/{workflow}/drills (the `BeginDrill` operationId).
+func (c *Client) BeginDrill(ctx context.Context, workflow string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBeginDrillRequest(c.Server, workflow)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OverrideDrillWithBody Let new versions of a workflow go live for a while, although its undo is not proven
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/workflows/{workflow}/drills/override (the `OverrideDrill` operationId).
+func (c *Client) OverrideDrillWithBody(ctx context.Context, workflow string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOverrideDrillRequestWithBody(c.Server, workflow, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OverrideDrill Let new versions of a workflow go live for a while, although its undo is not proven
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/workflows/{workflow}/drills/override (the `OverrideDrill` operationId).
+func (c *Client) OverrideDrill(ctx context.Context, workflow string, body OverrideDrillJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOverrideDrillRequest(c.Server, workflow, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // PauseWorkflowWithBody Let a workflow rest, or go on; leavers lose their access all the same
 //
 // Takes any type of body and a specified content type.
@@ -7556,6 +7779,33 @@ func NewLiftDenialRequestWithBody(server string, contentType string, body io.Rea
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListDrillsRequest constructs an http.Request for the ListDrills method
+func NewListDrillsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/drills")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -11543,6 +11793,121 @@ func NewListFilesRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewShowDrillsRequest constructs an http.Request for the ShowDrills method
+func NewShowDrillsRequest(server string, workflow string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "workflow", workflow, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/workflows/%s/drills", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewBeginDrillRequest constructs an http.Request for the BeginDrill method
+func NewBeginDrillRequest(server string, workflow string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "workflow", workflow, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/workflows/%s/drills", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewOverrideDrillRequest calls the generic OverrideDrill builder with application/json body
+func NewOverrideDrillRequest(server string, workflow string, body OverrideDrillJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewOverrideDrillRequestWithBody(server, workflow, "application/json", bodyReader)
+}
+
+// NewOverrideDrillRequestWithBody constructs an http.Request for the OverrideDrill method, with any body, and a specified content type
+func NewOverrideDrillRequestWithBody(server string, workflow string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "workflow", workflow, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/workflows/%s/drills/override", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewPauseWorkflowRequest calls the generic PauseWorkflow builder with application/json body
 func NewPauseWorkflowRequest(server string, workflow string, body PauseWorkflowJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -11917,6 +12282,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/denials/lifting (the `LiftDenial` operationId).
 	LiftDenialWithResponse(ctx context.Context, body LiftDenialJSONRequestBody, reqEditors ...RequestEditorFn) (*LiftDenialReply, error)
+
+	// ListDrillsWithResponse Which workflows' undo is proven, and when it is due again
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/drills (the `ListDrills` operationId).
+	ListDrillsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDrillsReply, error)
 
 	// AnswerDutyWithBodyWithResponse Accept, renew or decline what one is named or asked for
 	//
@@ -12757,6 +13129,34 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/versions/{id}/files (the `ListFiles` operationId).
 	ListFilesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListFilesReply, error)
+
+	// ShowDrillsWithResponse The drills of a workflow, the newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/workflows/{workflow}/drills (the `ShowDrills` operationId).
+	ShowDrillsWithResponse(ctx context.Context, workflow string, reqEditors ...RequestEditorFn) (*ShowDrillsReply, error)
+
+	// BeginDrillWithResponse Prove now that what a workflow does can be undone; it goes on after the answer
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/workflows/{workflow}/drills (the `BeginDrill` operationId).
+	BeginDrillWithResponse(ctx context.Context, workflow string, reqEditors ...RequestEditorFn) (*BeginDrillReply, error)
+
+	// OverrideDrillWithBodyWithResponse Let new versions of a workflow go live for a while, although its undo is not proven
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/workflows/{workflow}/drills/override (the `OverrideDrill` operationId).
+	OverrideDrillWithBodyWithResponse(ctx context.Context, workflow string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OverrideDrillReply, error)
+
+	// OverrideDrillWithResponse Let new versions of a workflow go live for a while, although its undo is not proven
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/workflows/{workflow}/drills/override (the `OverrideDrill` operationId).
+	OverrideDrillWithResponse(ctx context.Context, workflow string, body OverrideDrillJSONRequestBody, reqEditors ...RequestEditorFn) (*OverrideDrillReply, error)
 
 	// PauseWorkflowWithBodyWithResponse Let a workflow rest, or go on; leavers lose their access all the same
 	//
@@ -14581,6 +14981,89 @@ func (r LiftDenialReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r LiftDenialReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDrillsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListDrillingView
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDrillsReply) GetJSON200() *ListDrillingView {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListDrillsReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListDrillsReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListDrillsReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListDrillsReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListDrillsReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListDrillsReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDrillsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDrillsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDrillsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDrillsReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -22383,6 +22866,283 @@ func (r ListFilesReply) ContentType() string {
 	return ""
 }
 
+type ShowDrillsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListDrill
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ShowDrillsReply) GetJSON200() *ListDrill {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ShowDrillsReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ShowDrillsReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ShowDrillsReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ShowDrillsReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ShowDrillsReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ShowDrillsReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ShowDrillsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ShowDrillsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ShowDrillsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ShowDrillsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type BeginDrillReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListDrill
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r BeginDrillReply) GetJSON200() *ListDrill {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r BeginDrillReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r BeginDrillReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r BeginDrillReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r BeginDrillReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r BeginDrillReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r BeginDrillReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r BeginDrillReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r BeginDrillReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r BeginDrillReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BeginDrillReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BeginDrillReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BeginDrillReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type OverrideDrillReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DrillingView
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *ProblemDetails
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r OverrideDrillReply) GetJSON200() *DrillingView {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r OverrideDrillReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r OverrideDrillReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r OverrideDrillReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r OverrideDrillReply) GetApplicationproblemJSON409() *ProblemDetails {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r OverrideDrillReply) GetApplicationproblemJSON412() *ProblemDetails {
+	return r.ApplicationproblemJSON412
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r OverrideDrillReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r OverrideDrillReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r OverrideDrillReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r OverrideDrillReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r OverrideDrillReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r OverrideDrillReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r OverrideDrillReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type PauseWorkflowReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -23009,6 +23769,19 @@ func (c *ClientWithResponses) LiftDenialWithResponse(ctx context.Context, body L
 		return nil, err
 	}
 	return ParseLiftDenialReply(rsp)
+}
+
+// ListDrillsWithResponse Which workflows' undo is proven, and when it is due again
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/drills (the `ListDrills` operationId).
+func (c *ClientWithResponses) ListDrillsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDrillsReply, error) {
+	rsp, err := c.ListDrills(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDrillsReply(rsp)
 }
 
 // AnswerDutyWithBodyWithResponse Accept, renew or decline what one is named or asked for
@@ -24571,6 +25344,58 @@ func (c *ClientWithResponses) ListFilesWithResponse(ctx context.Context, id stri
 	return ParseListFilesReply(rsp)
 }
 
+// ShowDrillsWithResponse The drills of a workflow, the newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/workflows/{workflow}/drills (the `ShowDrills` operationId).
+func (c *ClientWithResponses) ShowDrillsWithResponse(ctx context.Context, workflow string, reqEditors ...RequestEditorFn) (*ShowDrillsReply, error) {
+	rsp, err := c.ShowDrills(ctx, workflow, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseShowDrillsReply(rsp)
+}
+
+// BeginDrillWithResponse Prove now that what a workflow does can be undone; it goes on after the answer
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/workflows/{workflow}/drills (the `BeginDrill` operationId).
+func (c *ClientWithResponses) BeginDrillWithResponse(ctx context.Context, workflow string, reqEditors ...RequestEditorFn) (*BeginDrillReply, error) {
+	rsp, err := c.BeginDrill(ctx, workflow, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBeginDrillReply(rsp)
+}
+
+// OverrideDrillWithBodyWithResponse Let new versions of a workflow go live for a while, although its undo is not proven
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/workflows/{workflow}/drills/override (the `OverrideDrill` operationId).
+func (c *ClientWithResponses) OverrideDrillWithBodyWithResponse(ctx context.Context, workflow string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OverrideDrillReply, error) {
+	rsp, err := c.OverrideDrillWithBody(ctx, workflow, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOverrideDrillReply(rsp)
+}
+
+// OverrideDrillWithResponse Let new versions of a workflow go live for a while, although its undo is not proven
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/workflows/{workflow}/drills/override (the `OverrideDrill` operationId).
+func (c *ClientWithResponses) OverrideDrillWithResponse(ctx context.Context, workflow string, body OverrideDrillJSONRequestBody, reqEditors ...RequestEditorFn) (*OverrideDrillReply, error) {
+	rsp, err := c.OverrideDrill(ctx, workflow, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOverrideDrillReply(rsp)
+}
+
 // PauseWorkflowWithBodyWithResponse Let a workflow rest, or go on; leavers lose their access all the same
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -26108,6 +26933,74 @@ func ParseLiftDenialReply(rsp *http.Response) (*LiftDenialReply, error) {
 			return nil, err
 		}
 		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDrillsReply parses an HTTP response from a ListDrillsWithResponse call
+func ParseListDrillsReply(rsp *http.Response) (*ListDrillsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDrillsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListDrillingView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ProblemDetails
@@ -32716,6 +33609,238 @@ func ParseListFilesReply(rsp *http.Response) (*ListFilesReply, error) {
 			return nil, err
 		}
 		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseShowDrillsReply parses an HTTP response from a ShowDrillsWithResponse call
+func ParseShowDrillsReply(rsp *http.Response) (*ShowDrillsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ShowDrillsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListDrill
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseBeginDrillReply parses an HTTP response from a BeginDrillWithResponse call
+func ParseBeginDrillReply(rsp *http.Response) (*BeginDrillReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BeginDrillReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListDrill
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseOverrideDrillReply parses an HTTP response from a OverrideDrillWithResponse call
+func ParseOverrideDrillReply(rsp *http.Response) (*OverrideDrillReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &OverrideDrillReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DrillingView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ProblemDetails

@@ -50,6 +50,8 @@ const (
 	Exempt        Action = "exempt"     // let somebody hold what a rule keeps apart
 	Practise      Action = "practise"   // a route for exceptions
 	Vouch         Action = "vouch"      // that somebody asked for the invitation that another made them
+	Drill         Action = "drill"      // prove a workflow's undo on its canaries
+	Waive         Action = "waive"      // let versions go live whose undo is not proven
 )
 
 // groupOf says which group of the policy an action is in. Every permit is for
@@ -58,7 +60,7 @@ var groupOf = map[Action]string{
 	Look: "looking", Request: "requesting", Emergency: "requesting", Withdraw: "withdrawing", Approve: "judging", Deny: "judging",
 	Acknowledge: "handling", Take: "handling", HandOver: "handling", Snooze: "handling",
 	Retry: "handling", Amend: "handling", Refuse: "handling", Override: "overriding",
-	Reverse: "undoing", Repair: "undoing", Pause: "undoing", Recall: "undoing",
+	Reverse: "undoing", Repair: "undoing", Pause: "undoing", Recall: "undoing", Drill: "undoing", Waive: "waiving",
 	Certify: "certifying", Review: "reviewing", Lift: "lifting",
 	Propose: "proposing", Publish: "publishing", Reject: "publishing",
 	Accept: "serving", Decline: "serving", Away: "keeping",
@@ -69,10 +71,10 @@ var groupOf = map[Action]string{
 
 // Two groups of groups: what decides about access, and what changes anything.
 var (
-	deciding = []string{"judging", "handling", "overriding", "undoing", "publishing", "certifying", "reviewing", "lifting", "exempting", "closing"}
+	deciding = []string{"judging", "handling", "overriding", "undoing", "publishing", "certifying", "reviewing", "lifting", "exempting", "closing", "waiving"}
 	changing = []string{
 		"requesting", "withdrawing", "judging", "handling", "overriding", "undoing", "proposing", "publishing", "certifying", "reviewing", "lifting",
-		"serving", "erasing", "refusing", "administering", "reporting", "replying", "closing", "delegating", "exempting", "practising", "vouching",
+		"serving", "erasing", "refusing", "administering", "reporting", "replying", "closing", "delegating", "exempting", "practising", "vouching", "waiving",
 	}
 )
 

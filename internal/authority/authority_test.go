@@ -20,6 +20,7 @@ var actions = []authority.Action{
 	authority.Away, authority.AskErasure, authority.Erase, authority.Administer, authority.Keep, authority.Report,
 	authority.Certify, authority.Review, authority.Lift,
 	authority.Reply, authority.Close, authority.Delegate, authority.Undelegate, authority.Exempt, authority.Practise, authority.RefuseErasure, authority.Emergency, authority.Vouch,
+	authority.Drill, authority.Waive,
 }
 
 const ana = "ana@acme.example"

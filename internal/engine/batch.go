@@ -27,6 +27,11 @@ func (p *pile) emergency() bool {
 	return len(p.plans) > 0 && strings.HasPrefix(p.plans[0].occasion, emergencies)
 }
 
+// drills says whether the batch is all about canaries.
+func (p *pile) drills() bool {
+	return len(p.plans) > 0 && !slices.ContainsFunc(p.plans, func(x planned) bool { return !onus.IsCanary(x.plan.Identity) })
+}
+
 // expiry begins the occasion of a run that a warrant's end sets off.
 const expiry = "expiry/"
 
@@ -45,12 +50,18 @@ func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, p 
 	}
 	b := onus.Batch{
 		ID: onus.ID("bat", made...), Workflow: wf.Name, Version: version,
-		State: onus.BatchReleased, At: e.Now().UTC(), Runs: p.len(),
+		State: onus.BatchReleased, At: e.Now().UTC(), Runs: p.len(), Drill: p.drills(),
 	}
 	var owner string
 	err := e.Store.View(ctx, func(r store.Reader) (err error) {
 		if p.emergency() || e.boundByRule(wf.Name) {
 			return nil // within its rule's bounds; those of others count it
+		}
+		if b.Drill {
+			b.Past, owner, err = e.pastAfter(wf, &p.measured, p.expires(), func(time.Duration, func(*onus.Batch) onus.Measure) (onus.Measure, error) {
+				return onus.Measure{}, nil // what others did is no matter
+			})
+			return err
 		}
 		b.Past, owner, err = e.past(ctx, r, wf, b.At, &p.measured, p.expires())
 		return err
@@ -93,6 +104,15 @@ func addMeasures(a, b map[onus.SystemName]onus.Measure) map[onus.SystemName]onus
 func (e *Engine) past(
 	ctx context.Context, r store.Reader, wf *flow.Workflow, now time.Time, batch *planning.Meter, expires bool,
 ) ([]string, string, error) {
+	return e.pastAfter(wf, batch, expires, func(span time.Duration, of func(*onus.Batch) onus.Measure) (onus.Measure, error) {
+		return e.window.sum(ctx, r, now, span, of)
+	})
+}
+
+// pastAfter is past, given what was done in a span of time before.
+func (e *Engine) pastAfter(
+	wf *flow.Workflow, batch *planning.Meter, expires bool, before func(time.Duration, func(*onus.Batch) onus.Measure) (onus.Measure, error),
+) ([]string, string, error) {
 	bounds := func(b flow.Bounds) flow.Bounds {
 		if expires {
 			return flow.Bounds{Removals: b.Removals} // the one that is about taking away
@@ -102,7 +122,12 @@ func (e *Engine) past(
 	var failed error
 	earlier := func(of func(*onus.Batch) onus.Measure) func(time.Duration) onus.Measure {
 		return func(span time.Duration) onus.Measure {
-			sum, err := e.window.sum(ctx, r, now, span, of)
+			sum, err := before(span, func(b *onus.Batch) onus.Measure {
+				if b.Drill {
+					return onus.Measure{}
+				}
+				return of(b)
+			})
 			failed = errors.Join(failed, err)
 			return sum
 		}

@@ -255,7 +255,7 @@ func (e *Engine) planAll(ctx context.Context, r store.Reader, out *survey) error
 			if err != nil {
 				return err
 			}
-			if err := e.planOccasion(ctx, r, row, out); err != nil {
+			if err := e.planWaiting(ctx, r, row, out); err != nil {
 				return err
 			}
 			if n++; n%1000 == 0 {
@@ -264,6 +264,16 @@ func (e *Engine) planAll(ctx context.Context, r store.Reader, out *survey) error
 		}
 	}
 	return e.planExpiries(ctx, r, out.charge, loads)
+}
+
+// planWaiting plans an occasion of anybody real: what happens to a canary its
+// drill plans, in batches of its own.
+func (e *Engine) planWaiting(ctx context.Context, r store.Reader, row store.Row, out *survey) error {
+	o, err := store.Occasions.Of(row)
+	if err != nil || onus.IsCanary(o.Identity) {
+		return err
+	}
+	return e.planOccasion(ctx, r, row, out)
 }
 
 // planOccasion puts one occasion to every workflow of its source.

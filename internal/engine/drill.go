@@ -255,3 +255,45 @@ func (e *Engine) goOn(ctx context.Context, roster Roster, id onus.IdentityID) (h
 
 // mostSteps bounds how far one wake-up takes a drill, which others move too.
 const mostSteps = 100
+
+// CarryOutDrill takes the drill of a canary, and what runs because of it, as
+// far as it goes now, whoever else works on it.
+func (e *Engine) CarryOutDrill(ctx context.Context, roster Roster, id onus.IdentityID) error {
+	for ctx.Err() == nil {
+		if _, err := e.goOn(ctx, roster, id); err != nil {
+			return err
+		}
+		var ready []onus.RunID
+		var wake time.Time
+		err := e.Store.View(ctx, func(r store.Reader) error {
+			ready, wake = nil, time.Time{}
+			if _, going, err := openDrill(ctx, r, id); err != nil || !going {
+				return err
+			}
+			runs, err := store.Runs.Find(ctx, r, "identity", string(id))
+			for _, run := range runs {
+				waits := run.State == onus.RunWaiting && !run.Wake.IsZero()
+				if run.State == onus.RunReady || waits && !run.Wake.After(e.Now()) {
+					ready = append(ready, run.ID)
+				} else if waits && (wake.IsZero() || run.Wake.Before(wake)) {
+					wake = run.Wake
+				}
+			}
+			return err
+		})
+		switch {
+		case err != nil:
+			return err
+		case len(ready) > 0:
+			err = e.AdvanceAll(ctx, ready)
+		case !wake.IsZero() && wake.Sub(e.Now()) < drillAgain:
+			err = e.Sleep(ctx, wake.Sub(e.Now()))
+		default:
+			return nil // it is over, or waits for somebody or for long
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}

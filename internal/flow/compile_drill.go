@@ -81,6 +81,10 @@ func (sc *scope) canary(s *canaryShape) (c Canary, ok bool) {
 		c.Stages = append(c.Stages, CanaryStage{kind, record})
 	}
 	if s.Leaves.value {
+		record = maps.Clone(record)
+		if roles := schema.Roles; roles.Status != "" && len(roles.Gone) > 0 {
+			record[roles.Status] = roles.Gone[0]
+		}
 		c.Stages = append(c.Stages, CanaryStage{onus.Departed, record})
 	}
 	return c, true

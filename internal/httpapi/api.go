@@ -128,6 +128,7 @@ func describe(c Config, mux *http.ServeMux) *api {
 	a.controls()
 	a.reversals()
 	a.pauses()
+	a.drills()
 	a.requests()
 	a.emergencies()
 	a.owners()

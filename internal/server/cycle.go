@@ -264,7 +264,9 @@ func (s *Server) busy(ctx context.Context) (n int, err error) {
 				n++
 			}
 		}
-		return nil
+		drills, err := busyDrills(ctx, r)
+		n += drills
+		return err
 	})
 	return n, err
 }

@@ -150,8 +150,9 @@ func (s *Server) propose(ctx context.Context, who acting, reason, again string, 
 			if _, err := on.Now.AskAll(ctx, tx, actor.By, row.Event); err != nil {
 				return err
 			}
-			v.Lacks, v.Missing, v.Can = on.Now.Lacks(), versions.Missing(p, on.Now, roster), versions.Who(v.Version, on)
-			return nil
+			v.Lacks, v.Can = on.Now.Lacks(), versions.Who(v.Version, on)
+			v.Missing, err = missing(ctx, tx, p, on, roster)
+			return err
 		})
 	}))
 	return v, err
@@ -204,7 +205,9 @@ func (s *Server) approve(ctx context.Context, who Whoever, proposed onus.Version
 			if err != nil {
 				return err
 			}
-			v.Missing = versions.Missing(p, on.Now, roster)
+			if v.Missing, err = missing(ctx, tx, p, on, roster); err != nil {
+				return err
+			}
 			v.Version, stale, err = versions.Approve(ctx, tx, actor, proposed.ID, versions.Judgement{Scope: on, Difference: diff, Missing: v.Missing})
 			if err != nil || stale {
 				return err
@@ -220,6 +223,12 @@ func (s *Server) approve(ctx context.Context, who Whoever, proposed onus.Version
 		err = s.takeUp(ctx)
 	}
 	return v, stale, err
+}
+
+// missing names all that keeps a program from going live.
+func missing(ctx context.Context, r store.Reader, p *flow.Program, on versions.Scope, roster flow.Roster) ([]string, error) {
+	unproven, err := versions.Unproven(ctx, r, p, on.Now.At)
+	return append(versions.Missing(p, on.Now, roster), unproven...), err
 }
 
 // RefuseVersion says no to a version, or takes one's own back.
@@ -393,8 +402,9 @@ func (b *Books) version(ctx context.Context, name string) (v VersionView, p *flo
 				return err
 			}
 		}
-		v.Missing, v.Can = versions.Missing(p, on.Now, roster), versions.Who(v.Version, on)
-		return nil
+		v.Can = versions.Who(v.Version, on)
+		v.Missing, err = missing(ctx, r, p, on, roster)
+		return err
 	})
 	return v, p, err
 }
