@@ -3,7 +3,9 @@ package console
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -183,26 +185,26 @@ func dayOf(text string) (time.Time, error) {
 	return day, nil
 }
 
-// openFindings are the systems with findings that nobody has chosen about, one
-// line for each.
+// openFindings are the systems of whoever looks with findings that nobody has
+// chosen about, one line for each. Those of others are under Drift: there may
+// be very many.
 func (h *console) openFindings(ctx context.Context, l look) ([]task, error) {
-	found, err := h.visibleFindings(ctx, l, false)
+	found, err := h.Server.Books().Findings(ctx, false)
 	if err != nil {
 		return nil, err
 	}
+	count := map[onus.SystemName]int{}
+	for i := range found {
+		if f := &found[i]; f.State == onus.FindingOpen && strings.EqualFold(f.Owner, l.who.Mail) {
+			count[f.System]++
+		}
+	}
 	var tasks []task
-	at, count := map[string]int{}, map[string]int{}
-	for _, f := range found {
-		if f.State != onus.FindingOpen {
-			continue
-		}
-		of := string(f.System) + " " + f.Owner
-		if _, known := at[of]; !known {
-			at[of] = len(tasks)
-			tasks = append(tasks, task{Kind: "drift", Path: "/drift?text=" + url.QueryEscape(string(f.System)), Who: f.Owner})
-		}
-		count[of]++
-		tasks[at[of]].Says = counted(count[of], "difference") + " on " + string(f.System) + " from what was decided"
+	for _, name := range slices.Sorted(maps.Keys(count)) {
+		tasks = append(tasks, task{
+			Kind: "drift", Path: "/drift?text=" + url.QueryEscape(string(name)), Who: l.who.Mail,
+			Says: counted(count[name], "difference") + " on " + string(name) + " from what was decided",
+		})
 	}
 	return tasks, nil
 }

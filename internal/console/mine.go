@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
-	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/server"
 )
 
@@ -111,7 +110,7 @@ func (h *console) askedApprovals(ctx context.Context, l look) ([]task, error) {
 }
 
 func (h *console) openDuties(ctx context.Context, l look) ([]task, error) {
-	ids, err := h.Server.OpenDuties(ctx, ownership.Accepts, l.who.Mail)
+	ids, err := h.Server.Books().OpenDuties(ctx, l.who.Mail)
 	if err != nil {
 		return nil, err
 	}

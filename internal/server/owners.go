@@ -46,22 +46,26 @@ func (b *Books) duties(ctx context.Context, at time.Time) (f *ownership.Facts, p
 	if at.IsZero() {
 		at = b.now()
 	}
-	err = b.store.View(ctx, func(r store.Reader) (err error) {
-		p, err = ownership.ProgramOf(ctx, r, b.now())
-		return err
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	roster, err := intake.LoadRoster(ctx, p, b.store)
-	if err != nil {
-		return nil, nil, err
-	}
-	err = b.store.View(ctx, func(r store.Reader) (err error) {
-		f, err = ownership.Load(ctx, r, p, roster, at)
-		return err
+	err = b.store.View(ctx, func(r store.Reader) error {
+		if p, err = ownership.ProgramOf(ctx, r, b.now()); err != nil {
+			return err
+		}
+		roster := intake.Seek(ctx, p, r)
+		if f, err = ownership.Load(ctx, r, p, roster, at); err != nil {
+			return err
+		}
+		return roster.Err()
 	})
 	return f, p, err
+}
+
+// OpenDuties lists the duties that a person is asked to accept, and has not.
+func (b *Books) OpenDuties(ctx context.Context, person string) ([]onus.DutyID, error) {
+	f, _, err := b.duties(ctx, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	return f.Open(ownership.Accepts, person), nil
 }
 
 // OpenDuties lists the duties that a person can accept or renew.

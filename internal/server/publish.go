@@ -381,12 +381,8 @@ func (b *Books) version(ctx context.Context, name string) (v VersionView, p *flo
 	if err != nil || v.State != onus.VersionProposed {
 		return v, p, err
 	}
-	roster, err := intake.LoadRoster(ctx, p, b.store)
-	if err != nil {
-		return v, p, err
-	}
 	err = b.store.View(ctx, func(r store.Reader) error {
-		on := versions.Scope{Program: p}
+		on, roster := versions.Scope{Program: p}, intake.Seek(ctx, p, r)
 		if on.Now, err = ownership.Load(ctx, r, p, roster, b.now()); err != nil {
 			return err
 		}
@@ -403,8 +399,10 @@ func (b *Books) version(ctx context.Context, name string) (v VersionView, p *flo
 			}
 		}
 		v.Can = versions.Who(v.Version, on)
-		v.Missing, err = missing(ctx, r, p, on, roster)
-		return err
+		if v.Missing, err = missing(ctx, r, p, on, roster); err != nil {
+			return err
+		}
+		return roster.Err()
 	})
 	return v, p, err
 }
