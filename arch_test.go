@@ -116,7 +116,7 @@ var house = []room{
 
 	{"internal/server/servertest", "onus internal/flow internal/ownership internal/server"},
 	{"internal/httpapi", "onus ledger internal/review internal/durable internal/telemetry internal/authn internal/flow internal/health internal/escalation internal/engine internal/ownership internal/attribution internal/evidence internal/trail internal/authority internal/server"},
-	{"internal/console", "onus internal/lanes internal/authn internal/authority internal/flow internal/health internal/review internal/escalation internal/engine internal/attribution internal/ownership internal/server"},
+	{"internal/console", "onus ledger internal/trail internal/lanes internal/authn internal/authority internal/flow internal/health internal/review internal/escalation internal/engine internal/attribution internal/ownership internal/server"},
 
 	{"internal/rig", ""},
 	{"internal/demo/company", "onus internal/flow"},

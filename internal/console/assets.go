@@ -33,7 +33,7 @@ func bundled() assets {
 		style = bytes.ReplaceAll(style, []byte("url("+font+")"), []byte("url("+address+")"))
 	}
 	a.add("onus.css", style)
-	a.add("onus.js", bytes.Join([][]byte{read("vendored/htmx-4.0.1.min.js"), read("vendored/hx-csp-4.0.1.min.js"), read("static/onus.js")}, []byte("\n;\n")))
+	a.add("onus.js", bytes.Join([][]byte{read("vendored/htmx-4.0.1.min.js"), read("vendored/hx-csp-4.0.1.min.js"), read("static/onus.js"), read("static/proof.js")}, []byte("\n;\n")))
 	a.at["/assets/onus.svg"] = read("static/onus.svg")
 	return a
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/review"
 	"github.com/onus-id/onus/internal/server"
+	"github.com/onus-id/onus/internal/trail"
 )
 
 // The pages, each from what a server says, for the tests of how they are drawn.
@@ -140,4 +141,20 @@ func addressOf(text string) *url.URL {
 // AgainPage keeps what was typed when a session had ended.
 func AgainPage(path, reason string) templ.Component {
 	return sendAgain(path, []field{{"act", "refuse"}, {"reason", reason}})
+}
+
+// EntriesPage is that of what the ledger was asked for.
+func EntriesPage(lines []trail.Line, address string, size, next int64, now time.Time) templ.Component {
+	fields, where := conditions(addressOf(address).Query())
+	return searched(asks(fields, where, lines, size, next, now))
+}
+
+// EntryPage is that of a ledger entry.
+func EntryPage(e server.EntryView, verifier string, now time.Time) templ.Component {
+	return entry(entryOf(e, verifier, now))
+}
+
+// GapsPage is that of the check for gaps.
+func GapsPage(checks []server.Verification, found []server.Gap) templ.Component {
+	return gaps(gapsView{Checks: checks, Gaps: found})
 }

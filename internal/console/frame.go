@@ -39,6 +39,7 @@ var places = []placeView{
 	{Name: "Drift", Path: "/drift"},
 	{Name: "Campaigns", Path: "/campaigns"},
 	{Name: "Emergencies", Path: "/emergencies"},
+	{Name: "Ledger", Path: "/entries"},
 }
 
 func (h *console) frameOf(l look, v view) frameView {

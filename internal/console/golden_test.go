@@ -105,6 +105,7 @@ var drawn = []func() map[string]templ.Component{
 	driftPages,
 	reviewPages,
 	emergencyPages,
+	ledgerPages,
 }
 
 // A page is drawn from a view alone, and stays as it is unless somebody means

@@ -46,6 +46,7 @@ type Query struct {
 	Filter Filter
 	From   int64 // leaf index, inclusive
 	Words  bool  // fill Says and Names
+	Limit  int   // of lines; 0: as many as a page holds
 }
 
 // Bounds of one page: what is held in memory, and how long a snapshot lives.
@@ -84,13 +85,17 @@ func Read(ctx context.Context, r store.Reader, q Query) (Page, error) {
 	p := Page{Next: q.From, End: true}
 	look, person := q.Filter.screen(), []byte(escaped(q.Filter.Person)) // who acted or is noted stands in the leaf
 	names := map[string]string{}
+	most := pageLines
+	if q.Limit > 0 {
+		most = min(most, q.Limit)
+	}
 	scanned := 0
 	query := store.EventQuery{From: q.From, ObjectKind: q.Filter.Kind, ObjectID: q.Filter.Object}
 	for e, err := range r.Events(ctx, query) {
 		if err != nil {
 			return p, err
 		}
-		if len(p.Lines) == pageLines || scanned == pageScan {
+		if len(p.Lines) == most || scanned == pageScan {
 			p.End = false
 			break
 		}
