@@ -38,5 +38,6 @@ type Batch struct {
 	Past     []string               `json:"past,omitempty"` // the bounds it is past, in words
 	Runs     int                    `json:"runs"`
 	Drill    bool                   `json:"drill,omitempty"` // of canaries: it takes no room from anybody within a bound
-	Moved    int64                  `json:"moved"` // how many entries the ledger had before it was last moved
+	Moved    int64                  `json:"moved"`           // how many entries the ledger had before it was last moved
+	First    string                 `json:"first,omitempty"` // the standing rule that puts its leavers before everybody else
 }

@@ -50,11 +50,11 @@ func (e *Engine) release(ctx context.Context, wf *flow.Workflow, version int, p 
 	}
 	b := onus.Batch{
 		ID: onus.ID("bat", made...), Workflow: wf.Name, Version: version,
-		State: onus.BatchReleased, At: e.Now().UTC(), Runs: p.len(), Drill: p.drills(),
+		State: onus.BatchReleased, At: e.Now().UTC(), Runs: p.len(), Drill: p.drills(), First: p.first,
 	}
 	var owner string
 	err := e.Store.View(ctx, func(r store.Reader) (err error) {
-		if p.emergency() || e.boundByRule(wf.Name) {
+		if p.emergency() || e.boundByRule(wf.Name) || wf.Leaver && e.boundsItself(p.first) {
 			return nil // within its rule's bounds; those of others count it
 		}
 		if b.Drill {
@@ -223,6 +223,7 @@ func (e *Engine) commitPlans(ctx context.Context, wf *flow.Workflow, b onus.Batc
 			return err
 		}
 		for _, s := range segments(ready) {
+			s.First = b.First != "" || strings.HasPrefix(chunk[0].occasion, emergencies)
 			if err := e.Queue.Enqueue(ctx, tx, s); err != nil {
 				return err
 			}

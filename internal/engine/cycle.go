@@ -44,6 +44,10 @@ type Refused struct {
 // it did. Nothing on any system is touched by it.
 func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, error) {
 	e.people.forget() // the roster may be another one since the last cycle
+	done, err := e.planFirst(ctx, roster)
+	if err != nil {
+		return done, err
+	}
 	if err := e.tendDelegations(ctx); err != nil {
 		return nil, err
 	}
@@ -75,6 +79,21 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 	if err := e.askForOwners(ctx, work); err != nil {
 		return nil, err
 	}
+	more, err := e.releaseAll(ctx, work, roster)
+	if done = append(done, more...); err != nil {
+		return done, err
+	}
+	if err := e.settleUnwanted(ctx, work.unwanted); err != nil {
+		return done, err
+	}
+	if err := e.tendDrills(ctx, roster); err != nil {
+		return done, err
+	}
+	return done, e.tendDuties(ctx, roster)
+}
+
+// releaseAll stops what was refused, and commits the batches.
+func (e *Engine) releaseAll(ctx context.Context, work survey, roster Roster) ([]Simulation, error) {
 	var done []Simulation
 	for _, w := range work.batches {
 		for _, r := range w.refused {
@@ -92,13 +111,7 @@ func (e *Engine) PlanAll(ctx context.Context, roster Roster) ([]Simulation, erro
 		}
 		done = append(done, s)
 	}
-	if err := e.settleUnwanted(ctx, work.unwanted); err != nil {
-		return done, err
-	}
-	if err := e.tendDrills(ctx, roster); err != nil {
-		return done, err
-	}
-	return done, e.tendDuties(ctx, roster)
+	return done, nil
 }
 
 // Simulate works out what PlanAll would do were the program published, and

@@ -141,10 +141,15 @@ func (d *docket) takeUpLate(ctx context.Context, m *Remainder) error {
 func (e *Engine) boundByRule(name onus.WorkflowName) bool {
 	for _, rule := range e.Program.RulesFor(onus.LateCase) {
 		if onus.UnderRule(rule.Name) == name {
-			return rule.Bounds.Uses.Max > 0
+			return e.boundsItself(rule.Name)
 		}
 	}
 	return false
+}
+
+func (e *Engine) boundsItself(rule string) bool {
+	r := e.Program.Rules[rule]
+	return r != nil && r.Bounds.Uses.Max > 0
 }
 
 // HookRound is the round of what a hook is told about a step.

@@ -41,7 +41,8 @@ type pile struct {
 	plans    []planned
 	measured planning.Meter
 	changes  int
-	seen     look // what its plans were made on
+	seen     look   // what its plans were made on
+	first    string // the standing rule that puts them before all others
 
 	packed   []*packed      // full chunks
 	loose    []onus.Plan    // the rest

@@ -20,6 +20,7 @@ type Segment struct {
 	Emergency string          `json:"emergency,omitempty"`
 	Canary    onus.IdentityID `json:"canary,omitempty"`
 	At        time.Time       `json:"-"` // not before; zero: now
+	First     bool            `json:"-"` // it goes before those that wait already
 }
 
 // A Queue keeps segments until they are carried out.

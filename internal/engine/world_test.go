@@ -187,7 +187,10 @@ func (w *world) work() {
 func (w *world) tryWork() error {
 	for {
 		w.mu.Lock()
-		i := slices.IndexFunc(w.queue, func(s engine.Segment) bool { return !s.At.After(w.clock) })
+		i := slices.IndexFunc(w.queue, func(s engine.Segment) bool { return s.First && !s.At.After(w.clock) })
+		if i < 0 {
+			i = slices.IndexFunc(w.queue, func(s engine.Segment) bool { return !s.At.After(w.clock) })
+		}
 		if i < 0 {
 			w.mu.Unlock()
 			return nil

@@ -70,9 +70,18 @@ type wakeUp struct {
 // Kind names the jobs in River's table.
 func (wakeUp) Kind() string { return "wake_up" }
 
+// The priorities of jobs: River takes those of a lower number first.
+const (
+	first    = 1
+	ordinary = 2
+)
+
 // Enqueue keeps a segment in the transaction that makes it necessary.
 func (q *Queue) Enqueue(ctx context.Context, tx store.Tx, s engine.Segment) error {
-	opts := &river.InsertOpts{MaxAttempts: 10_000} // a store that is down does not lose a wake-up
+	opts := &river.InsertOpts{MaxAttempts: 10_000, Priority: ordinary} // a store that is down does not lose a wake-up
+	if s.First {
+		opts.Priority = first
+	}
 	if !s.At.IsZero() {
 		opts.ScheduledAt = s.At
 	}
