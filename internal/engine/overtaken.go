@@ -29,10 +29,13 @@ func (e *Engine) hasLeft(ctx context.Context, r store.Reader, l *live, c onus.Ch
 	return !known || o.Kind != onus.Departed, err
 }
 
-// isOver says whether a change would give something for an engagement that is
-// over: its subject left, or came back since what set the run off.
+// isOver says whether a change is of an engagement that is over: it would give
+// something to somebody who left, or came back since what set the run off. An
+// undo does not reach over a return, either: whoever begins anew has nothing
+// of what it is about, unless the definitions of now give it.
 func (e *Engine) isOver(ctx context.Context, r store.Reader, l *live, c onus.Change) (bool, error) {
-	if gone, err := e.hasLeft(ctx, r, l, c); err != nil || gone || c.Planned.Verb.TakesAway() {
+	takes := c.Planned.Verb.TakesAway()
+	if gone, err := e.hasLeft(ctx, r, l, c); err != nil || gone || takes && !isReversal(l.run) {
 		return gone, err
 	}
 	who, _, err := store.Identities.Lookup(ctx, r, string(c.Identity))

@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/connector"
 	"github.com/onus-id/onus/connector/connectortest"
+	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/flow/expr"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/internal/versions/versionstest"
@@ -112,5 +114,34 @@ func TestWhatWasAskedForBeforeAReturnIsNotGiven(t *testing.T) {
 	w.plan()
 	w.patiently(time.Hour)
 	w.holds("ana", "group:staff")
+	w.sound()
+}
+
+// An undo that was ordered before somebody left and came back, and stopped,
+// takes nothing from who begins anew, though somebody lets it go on.
+func TestAnUndoDoesNotReachOverAReturn(t *testing.T) {
+	w := comebacks(t, newWorld)
+	w.dir.Fail(connectortest.OpApply, 0, connectortest.Fails(connector.Denied))
+	w.reverses(w.undoOf("joiner"))
+	stopped := w.exceptions()
+	if len(stopped) == 0 {
+		t.Fatal("the undo did not stop")
+	}
+	w.later(time.Minute)
+	w.returns("ana", "sales")
+	w.dir.Heal()
+	w.plan()
+	w.patiently(time.Hour)
+	for _, x := range stopped {
+		w.decide(engine.LookAgain, x, nil)
+		break // that looks at all of the run again
+	}
+	w.patiently(time.Hour)
+	w.plan()
+	w.patiently(time.Hour)
+	w.holds("ana", "group:staff")
+	if run := w.lastReversal(); run.State != onus.RunSuperseded {
+		t.Errorf("the undo is %s", run.State)
+	}
 	w.sound()
 }
