@@ -93,6 +93,8 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /workflows/{name}", h.page(h.rest))
 	mux.HandleFunc("GET /workflows/{name}/recall", h.free(h.recall))
 	mux.HandleFunc("POST /workflows/{name}/recall", h.free(h.recall))
+	mux.HandleFunc("GET /workflows/{name}/drills", h.page(h.drills))
+	mux.HandleFunc("POST /workflows/{name}/drills", h.page(h.drill))
 	mux.HandleFunc("GET /versions/{id}", h.free(h.version))
 	mux.HandleFunc("POST /versions/{id}", h.free(h.decideVersion))
 	mux.HandleFunc("GET /health", h.page(h.health))

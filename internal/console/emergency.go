@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -88,7 +89,7 @@ func (h *console) call(ctx context.Context, l look) (view, error) {
 		return view{}, onus.Errorf(onus.Invalid, "send it again", "the form could not be read")
 	}
 	system, what, _ := strings.Cut(l.PostForm.Get("what"), " ")
-	hours, err := hoursOf(l.PostForm.Get("hours"))
+	hours, err := hoursOf(l.PostForm.Get("hours"), 72)
 	var got server.Called
 	if err == nil {
 		got, err = h.Server.Emergency(ctx, server.EmergencyOrder{
@@ -111,11 +112,11 @@ func (h *console) call(ctx context.Context, l look) (view, error) {
 	return emergenciesPage(v), err
 }
 
-// hoursOf reads how long an emergency shall last; empty: as long as one does.
-func hoursOf(text string) (time.Duration, error) {
+// hoursOf reads for how many hours something shall last; empty: none.
+func hoursOf(text string, most float64) (time.Duration, error) {
 	hours, err := strconv.ParseFloat(cmp.Or(text, "0"), 64)
-	if err != nil || hours < 0 || hours > 72 {
-		return 0, onus.Errorf(onus.Invalid, "as in 1.5", "an emergency lasts between nothing and 72 hours, not %q", text)
+	if err != nil || math.IsNaN(hours) || hours < 0 || hours > most {
+		return 0, onus.Errorf(onus.Invalid, "as in 1.5", "it lasts between nothing and %g hours, not %q", most, text)
 	}
 	return time.Duration(hours * float64(time.Hour)), nil
 }

@@ -82,9 +82,9 @@ func TestAnEmergencyIsCalledEndedAndReviewed(t *testing.T) {
 	w := newWorldWith(t, nightly())
 	c := w.as(omar)
 	for name, form := range map[string]url.Values{
-		"between nothing and 72": {"what": {"directory group:payments"}, "hours": {"often"}, "reason": {"typed before"}},
-		"no group:none":          {"what": {"directory group:none"}, "reason": {"typed before"}},
-		"reason":                 {"what": {"directory group:payments"}},
+		"between nothing and 72 hours": {"what": {"directory group:payments"}, "hours": {"often"}, "reason": {"typed before"}},
+		"no group:none":                {"what": {"directory group:none"}, "reason": {"typed before"}},
+		"reason":                       {"what": {"directory group:payments"}},
 	} {
 		if status, body := c.post("/emergencies", form); status < 400 || status >= 500 || !strings.Contains(body, name) || !strings.Contains(body, form.Get("reason")) {
 			t.Errorf("%v: %d\n%s", form, status, body)

@@ -64,8 +64,8 @@ func OwnersPage(a server.Answering, address string, now time.Time) templ.Compone
 func DutyPage(v ownership.View, now time.Time) templ.Component { return duty(dutyOf(v, now)) }
 
 // WorkflowsPage is that of what runs.
-func WorkflowsPage(all []server.LiveWorkflow, kept []onus.Version, address string, now time.Time) templ.Component {
-	return workflows(running(all, kept, addressOf(address), now))
+func WorkflowsPage(all []server.LiveWorkflow, drilled []server.DrillingView, kept []onus.Version, address string, now time.Time) templ.Component {
+	return workflows(running(all, drilled, kept, addressOf(address), now))
 }
 
 // WorkflowPage is that of a workflow, for somebody who can let it rest or not.
@@ -129,6 +129,12 @@ func EmergencyPage(x server.EmergencyView, ends, reviews bool, now time.Time) te
 
 // OrdinaryPage says that what was called is a request like any other.
 func OrdinaryPage(c server.Called) templ.Component { return ordinary(c) }
+
+// DrillsPage is that of a workflow's drills, for somebody who may drill it and
+// let versions go live, or not.
+func DrillsPage(name onus.WorkflowName, stands *server.DrillingView, all []onus.Drill, drill, waive bool, now time.Time) templ.Component {
+	return drills(drillsOf(name, stands, all, drill, waive, now))
+}
 
 func addressOf(text string) *url.URL {
 	at, err := url.Parse(text)

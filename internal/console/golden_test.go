@@ -106,6 +106,7 @@ var drawn = []func() map[string]templ.Component{
 	reviewPages,
 	emergencyPages,
 	ledgerPages,
+	drillPages,
 }
 
 // A page is drawn from a view alone, and stays as it is unless somebody means

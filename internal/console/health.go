@@ -96,7 +96,9 @@ func healthOf(rep server.HealthView, days int, now time.Time) healthView {
 		v.Workflows = append(v.Workflows, p)
 	}
 	slices.SortStableFunc(v.Workflows, func(a, b pathView) int {
-		worse := func(p pathView) int { return slices.IndexFunc(reaches, func(f field) bool { return f.Name == p.Reaches }) }
+		worse := func(p pathView) int {
+			return slices.IndexFunc(reaches, func(f field) bool { return f.Name == p.Reaches })
+		}
 		return worse(a) - worse(b)
 	})
 	for _, p := range rep.People {

@@ -17,6 +17,7 @@ import (
 type workflowsView struct {
 	Now      time.Time
 	All      []server.LiveWorkflow
+	Drilled  map[onus.WorkflowName]onus.DrillingState
 	Versions []onus.Version
 	Table    *table // of the versions
 }
@@ -33,7 +34,11 @@ func (h *console) workflows(ctx context.Context, l look) (view, error) {
 		return view{}, err
 	}
 	kept, err := h.visibleVersions(ctx, l)
-	return view{title: "Workflows", command: "onus versions list", body: workflows(running(all, kept, l.URL, l.now))}, err
+	if err != nil {
+		return view{}, err
+	}
+	drilled, err := h.Server.Books().Drillings(ctx)
+	return view{title: "Workflows", command: "onus versions list", body: workflows(running(all, drilled, kept, l.URL, l.now))}, err
 }
 
 func (h *console) visibleVersions(ctx context.Context, l look) ([]onus.Version, error) {
@@ -45,7 +50,7 @@ func (h *console) visibleVersions(ctx context.Context, l look) ([]onus.Version, 
 }
 
 // running is the page of what runs, at a time.
-func running(all []server.LiveWorkflow, kept []onus.Version, address *url.URL, now time.Time) workflowsView {
+func running(all []server.LiveWorkflow, drilled []server.DrillingView, kept []onus.Version, address *url.URL, now time.Time) workflowsView {
 	t := tableOf(address, []string{"proposed", "number"}, []string{"proposed", "live", "refused", "superseded"})
 	var rows []onus.Version
 	for _, v := range kept {
@@ -57,7 +62,11 @@ func running(all []server.LiveWorkflow, kept []onus.Version, address *url.URL, n
 		"proposed": func(a, b onus.Version) int { return b.Proposed.Compare(a.Proposed) },
 		"number":   func(a, b onus.Version) int { return b.Number - a.Number },
 	})
-	return workflowsView{Now: now, All: all, Versions: cut(&t, rows), Table: &t}
+	v := workflowsView{Now: now, All: all, Drilled: map[onus.WorkflowName]onus.DrillingState{}, Versions: cut(&t, rows), Table: &t}
+	for i := range drilled {
+		v.Drilled[drilled[i].Workflow] = drilled[i].State
+	}
+	return v
 }
 
 var versionStates = []field{{"proposed", "proposed"}, {"live", "live"}, {"superseded", "superseded"}, {"refused", "refused"}}

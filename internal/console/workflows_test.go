@@ -40,8 +40,8 @@ func workflowPages() map[string]templ.Component {
 	reach := server.RecallView{Reach: engine.Reach{Runs: 3, UnderWay: 1, Measure: onus.Measure{Changes: 7, Weight: 40}}, People: []string{"ana.k", evil}, Former: 1}
 	wide := server.RecallView{Reach: engine.Reach{Runs: 900}, People: make([]string, 900)}
 	return map[string]templ.Component{
-		"workflows":         console.WorkflowsPage([]server.LiveWorkflow{joiner, rests, {Name: "leaver", Version: 1, Owner: viktor, Leaver: true}}, []onus.Version{next, live, former}, "/workflows", noon),
-		"workflows-nothing": console.WorkflowsPage(nil, nil, "/workflows?kind=refused&sort=number", noon),
+		"workflows":         console.WorkflowsPage([]server.LiveWorkflow{joiner, rests, {Name: "leaver", Version: 1, Owner: viktor, Leaver: true}}, []server.DrillingView{{Drilling: onus.Drilling{Workflow: "joiner", State: onus.DrillsStand}}}, []onus.Version{next, live, former}, "/workflows", noon),
+		"workflows-nothing": console.WorkflowsPage(nil, nil, nil, "/workflows?kind=refused&sort=number", noon),
 		"workflow":          console.WorkflowPage(joiner, true, noon),
 		"workflow-rests":    console.WorkflowPage(rests, true, noon),
 		"workflow-barred":   console.WorkflowPage(requests, false, noon),
