@@ -543,7 +543,7 @@ var Types = map[Type]Meaning{
 	},
 	NoticeDue: {
 		When: "somebody is to be told over a channel that something waits for them", Actor: "engine, or the person who ordered a practice message", Owner: "the person to be told",
-		Object: "notice", Fields: "cause", Notes: map[string]string{"channel": "its name in the definitions", "events": "how many it tells about"},
+		Object: "notice", Fields: "cause", Notes: permitted(map[string]string{"channel": "its name in the definitions", "events": "how many it tells about"}),
 	},
 	NoticeSent: {
 		When: "the channel took it", Actor: "engine", Owner: "the person told",
@@ -563,7 +563,7 @@ var Types = map[Type]Meaning{
 	},
 	NoticeRetried: {
 		When: "a person ordered that it be tried once more", Actor: "the person who ordered it", Owner: "the person to be told",
-		Object: "notice", Fields: "cause", Notes: map[string]string{"channel": "its name in the definitions"},
+		Object: "notice", Fields: "cause", Notes: permitted(map[string]string{"channel": "its name in the definitions"}),
 	},
 	LedgerFollowed: {
 		When: "everybody whom the entries before a place ask for something has a notice", Actor: "engine", Owner: "nobody: it only says how far was looked",

@@ -14,6 +14,7 @@ import (
 	"path"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -69,8 +70,9 @@ type Config struct {
 type api struct {
 	Config
 
-	huma   huma.API
-	limits *limits
+	huma     huma.API
+	limits   *limits
+	bundling sync.Mutex // held while a bundle of evidence is made
 }
 
 // Version is of the interface, as its paths and its specification name it.
@@ -138,6 +140,8 @@ func describe(c Config, mux *http.ServeMux) *api {
 	a.signing()
 	a.proofs()
 	a.late()
+	a.reports()
+	a.notices()
 	a.logins()
 	a.erasures()
 	a.separations()

@@ -70,6 +70,7 @@ func (a *api) errors() {
 			return &struct{ Body List[onus.AccessError] }{list}, err
 		})
 
+	a.manyErrors()
 	handle(a, operation(http.MethodPost, "/errors", "report-error", "Report an access error, and work out whose it was"),
 		func(ctx context.Context, who Caller, in *errorReport) (*struct{ Body onus.AccessError }, error) {
 			// The verdict tells what somebody holds, and why: it is for who may see that.
@@ -173,4 +174,63 @@ func (a *api) errors() {
 
 func (c Caller) speaker() attribution.Speaker {
 	return attribution.Speaker{By: c.actor(), Person: c.person()}
+}
+
+// Reported is one of several access errors that are reported together.
+type Reported struct {
+	Who        string    `json:"who" minLength:"1" maxLength:"320" doc:"login, mail address, record key or ID"`
+	What       string    `json:"what" minLength:"1" maxLength:"512" doc:"an entitlement, or a system for the account itself"`
+	ShouldHold bool      `json:"should_hold" doc:"whether they should hold it, and do not; or hold it, and should not"`
+	At         time.Time `json:"at,omitzero" doc:"when it was so; absent: now"`
+	Reason     string    `json:"reason,omitempty" maxLength:"2000" doc:"how you know"`
+}
+
+// manyErrors are reported together: all of them, or none.
+func (a *api) manyErrors() {
+	handle(a, operation(http.MethodPost, "/errors/bulk", "report-errors", "Report several access errors, all or none: a list, what a finding says, or what a reversal undid"),
+		func(ctx context.Context, who Caller, in *struct {
+			Body struct {
+				Errors   []Reported `json:"errors,omitempty" maxItems:"1000"`
+				Finding  string     `json:"finding,omitempty" maxLength:"100" doc:"the ID of a finding of drift, in place of a list"`
+				Reversal string     `json:"reversal,omitempty" maxLength:"100" doc:"the ID of a reversal, in place of a list"`
+				Reason   string     `json:"reason,omitempty" maxLength:"2000" doc:"of what a finding or a reversal says"`
+			}
+		},
+		) (*struct{ Body List[onus.AccessError] }, error) {
+			reports, err := a.reported(ctx, who, in.Body.Errors, in.Body.Finding, in.Body.Reversal, in.Body.Reason)
+			if err != nil {
+				return nil, err
+			}
+			for _, rep := range reports { // each of them, and not only the first
+				if err := a.mayLook(ctx, who, server.Ref{Kind: "identity", ID: rep.Who}); err != nil {
+					return nil, err
+				}
+			}
+			all, err := a.Server.ReportErrors(ctx, who.speaker(), reports)
+			return &struct{ Body List[onus.AccessError] }{List[onus.AccessError]{Items: all}}, err
+		})
+}
+
+func (a *api) reported(ctx context.Context, who Caller, list []Reported, finding, reversal, reason string) (reports []server.ErrorReport, err error) {
+	switch {
+	case len(list) > 0 && finding == "" && reversal == "":
+		for _, e := range list {
+			reports = append(reports, server.ErrorReport{Who: e.Who, What: e.What, ShouldHold: e.ShouldHold, At: e.At, Reason: e.Reason})
+		}
+		return reports, nil
+	case len(list) == 0 && finding != "" && reversal == "":
+		on, err := a.look(ctx, who, server.Ref{Kind: "finding", ID: finding})
+		if err != nil {
+			return nil, err
+		}
+		return a.Server.ErrorsOfFinding(ctx, on.ID, reason)
+	case len(list) == 0 && finding == "" && reversal != "":
+		on, err := a.look(ctx, who, server.Ref{Kind: "reversal", ID: reversal})
+		if err != nil {
+			return nil, err
+		}
+		return a.Server.ErrorsOfReversal(ctx, on.ID, reason)
+	default:
+		return nil, onus.Errorf(onus.Invalid, "give errors, finding or reversal", "say in exactly one way what the access errors are")
+	}
 }

@@ -210,7 +210,7 @@ func (n *Notifier) otherwise(ctx context.Context, tx store.Tx, v onus.Notice) er
 			continue
 		}
 		other := onus.Notice{State: onus.NoticeDue, Person: v.Person, Channel: at.Channel.Name, About: v.About, Instead: v.ID, Made: tx.Now(), Next: tx.Now()}
-		if err := n.putDue(ctx, tx, &other, string(onus.Engine)); err != nil {
+		if err := n.putDue(ctx, tx, &other, string(onus.Engine), ""); err != nil {
 			return err
 		}
 	}

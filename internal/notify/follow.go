@@ -147,7 +147,7 @@ func (n *Notifier) note(ctx context.Context, tx store.Tx, matters []onus.Matter,
 		}
 	}
 	for i := range due {
-		if err := n.putDue(ctx, tx, &due[i], string(onus.Engine)); err != nil {
+		if err := n.putDue(ctx, tx, &due[i], string(onus.Engine), ""); err != nil {
 			return 0, err
 		}
 	}
@@ -204,7 +204,7 @@ func (n *Notifier) recipients(a *Ask) []recipient {
 
 // putDue records a notice that is to be sent; one that nothing can send is
 // dead from the start, and that is somebody's to put right.
-func (n *Notifier) putDue(ctx context.Context, tx store.Tx, v *onus.Notice, actor string) error {
+func (n *Notifier) putDue(ctx context.Context, tx store.Tx, v *onus.Notice, actor, policy string) error {
 	parts := []string{strings.ToLower(v.Person), v.Channel, v.Instead}
 	for _, m := range v.About {
 		parts = append(parts, m.Event, m.Round)
@@ -227,7 +227,9 @@ func (n *Notifier) putDue(ctx context.Context, tx store.Tx, v *onus.Notice, acto
 		}
 		return n.die(ctx, tx, v, cause)
 	}
-	_, err := n.put(ctx, tx, ledger.NoticeDue, *v, actor, cause, map[string]string{"channel": v.Channel, "events": strconv.Itoa(len(v.About))})
+	notes := under(policy, v.Channel)
+	notes["events"] = strconv.Itoa(len(v.About))
+	_, err := n.put(ctx, tx, ledger.NoticeDue, *v, actor, cause, notes)
 	return err
 }
 

@@ -157,7 +157,7 @@ func TestAChannelThatStaysDeadIsAnException(t *testing.T) {
 		}
 		// It works again: the exception is gone by itself.
 		w.boxes["chat"].fails(nil)
-		if _, err := w.notifier.RetryNow(t.Context(), w.notices(onus.NoticeDead)[0].ID, "os:test"); err != nil {
+		if _, err := w.notifier.RetryNow(t.Context(), w.notices(onus.NoticeDead)[0].ID, notify.Orderer{By: "os:test"}); err != nil {
 			t.Fatal(err)
 		}
 		if dead := w.deadChannels(); len(dead) != 0 {

@@ -12,10 +12,26 @@ import (
 	"github.com/onus-id/onus/ledger"
 )
 
+// An Orderer is who has something sent now.
+type Orderer struct {
+	By     onus.Actor
+	Person string // mail address; empty: nobody whom the organisation knows
+	Policy string // that lets them; empty: whoever runs the machine
+}
+
+// under are the notes of an event that somebody ordered under a policy.
+func under(policy, channel string) map[string]string {
+	notes := map[string]string{"channel": channel}
+	if policy != "" {
+		notes["policy"] = policy
+	}
+	return notes
+}
+
 // Practise sends a practice message to a person on every channel that
 // reaches them, or over one channel: to whoever ordered it, or to the machine
 // behind it. It gives what became of each.
-func (n *Notifier) Practise(ctx context.Context, to, person string, by onus.Actor) ([]onus.Notice, error) {
+func (n *Notifier) Practise(ctx context.Context, to string, by Orderer) ([]onus.Notice, error) {
 	s := n.settings()
 	var made []onus.Notice
 	add := func(person, channel string) {
@@ -27,10 +43,10 @@ func (n *Notifier) Practise(ctx context.Context, to, person string, by onus.Acto
 		return nil, onus.Errorf(onus.Invalid, "name one under notify: {channels: ...} in Organisation", "the definitions have no channel")
 	case c != nil && !c.Personal():
 		add("", to)
-	case c != nil && person == "":
+	case c != nil && by.Person == "":
 		return nil, onus.Errorf(onus.Invalid, "name a person instead, or map the operating-system user under operators in Organisation", "nobody knows who you are, to send you a practice message over %s", to)
 	case c != nil:
-		add(person, to)
+		add(by.Person, to)
 	case !strings.Contains(to, "@"):
 		return nil, onus.Errorf(onus.NotFound, "the definitions have "+strings.Join(slices.Sorted(maps.Keys(s.Channels)), ", ")+"; people are named by mail address", "there is no channel %s", to)
 	default:
@@ -54,7 +70,7 @@ func (n *Notifier) Practise(ctx context.Context, to, person string, by onus.Acto
 				}
 			}
 			v.Made, v.Next = tx.Now(), tx.Now()
-			if err := n.putDue(ctx, tx, v, string(by)); err != nil {
+			if err := n.putDue(ctx, tx, v, string(by.By), by.Policy); err != nil {
 				return err
 			}
 		}
@@ -64,7 +80,7 @@ func (n *Notifier) Practise(ctx context.Context, to, person string, by onus.Acto
 }
 
 // RetryNow sends what was given up, or waits for its next try, now.
-func (n *Notifier) RetryNow(ctx context.Context, id string, by onus.Actor) (onus.Notice, error) {
+func (n *Notifier) RetryNow(ctx context.Context, id string, by Orderer) (onus.Notice, error) {
 	var v onus.Notice
 	err := n.Store.Update(ctx, func(tx store.Tx) error {
 		now, row, err := store.Notices.GetRow(ctx, tx, id)
@@ -79,7 +95,7 @@ func (n *Notifier) RetryNow(ctx context.Context, id string, by onus.Actor) (onus
 			return onus.Errorf(onus.Conflict, "give the person an address; what asks them next reaches them then", "notice %s has no channel to go over", v.ID)
 		}
 		v.State, v.Next, v.Ended, v.Attempts = onus.NoticeDue, tx.Now(), time.Time{}, 0
-		_, err = n.put(ctx, tx, ledger.NoticeRetried, v, string(by), row.Event, map[string]string{"channel": v.Channel})
+		_, err = n.put(ctx, tx, ledger.NoticeRetried, v, string(by.By), row.Event, under(by.Policy, v.Channel))
 		return err
 	})
 	if err != nil {

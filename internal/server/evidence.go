@@ -1,6 +1,7 @@
 package server
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -125,6 +126,37 @@ func (b *Books) prove(ctx context.Context, made *evidence.Bundle) error {
 		return err
 	}
 	return made.Finish(ctx, p.Receipt, signed)
+}
+
+// BundleTar makes a bundle and gives it as one file, which nobody else finds
+// and which is gone when it is closed. In it is a folder "evidence".
+func (b *Books) BundleTar(ctx context.Context, control string, p evidence.Period) (f *os.File, err error) {
+	at, err := os.MkdirTemp(b.data, ".bundle-")
+	if err != nil {
+		return nil, fmt.Errorf("make a bundle: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(at)) }()
+	if _, err := b.EvidenceBundle(ctx, control, p, filepath.Join(at, "evidence")); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(at)
+	if err != nil {
+		return nil, fmt.Errorf("make a bundle: %w", err)
+	}
+	tree := root.FS()
+	f, err = os.CreateTemp(b.data, ".bundle-*.tar")
+	if err != nil {
+		return nil, fmt.Errorf("make a bundle: %w", errors.Join(err, root.Close()))
+	}
+	w := tar.NewWriter(f)
+	err = errors.Join(w.AddFS(tree), w.Close(), root.Close(), os.Remove(f.Name()))
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make a bundle: %w", errors.Join(err, f.Close()))
+	}
+	return f, nil
 }
 
 // StandingReport works out a report that is asked for again and again.

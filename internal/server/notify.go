@@ -137,7 +137,7 @@ func (s *Server) led(ctx context.Context, lock int64, wait bool, failed string, 
 
 // Practise sends a practice message over a channel or to a person.
 func (s *Server) Practise(ctx context.Context, to, person string, by onus.Actor) ([]onus.Notice, error) {
-	return s.notifier.Practise(ctx, to, person, by)
+	return s.notifier.Practise(ctx, to, notify.Orderer{By: by, Person: person})
 }
 
 // RetryNotice sends a notice that was given up, or waits, now.
@@ -150,7 +150,7 @@ func (s *Server) RetryNotice(ctx context.Context, id string, by onus.Actor) (onu
 	if err != nil {
 		return onus.Notice{}, err
 	}
-	return s.notifier.RetryNow(ctx, id, by)
+	return s.notifier.RetryNow(ctx, id, notify.Orderer{By: by})
 }
 
 func findNotice(ctx context.Context, r store.Reader, id string) (onus.Notice, error) {
