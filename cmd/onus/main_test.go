@@ -79,6 +79,8 @@ func TestManual(t *testing.T) {
 			"waitfor":   waitFor,
 			"mailbox":   mailbox,
 			"readall":   readAll,
+			"provider":  provider,
+			"browse":    browse,
 			"sameall":   sameAll,
 			"policy": func(ts *testscript.TestScript, _ bool, args []string) { // policy FILE KEY: the least policy, for the log of that key
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("log "+args[1]+"\nquorum none\n"), 0o600))

@@ -47,6 +47,7 @@ type Provider struct {
 	Issuer   string
 	Client   string
 	Secret   string   // empty: a public client
+	Native   string   // what we are to it when a program signs somebody in, a public client; empty: the same client
 	Redirect string   // our address to which the provider sends people back
 	ACR      []string // classes that count as strong; empty: the methods decide
 	HTTP     *http.Client
@@ -73,8 +74,12 @@ func (p *Provider) provider(ctx context.Context) (*oidc.Provider, context.Contex
 }
 
 func (p *Provider) config(at *oidc.Provider, b begun) oauth2.Config {
+	id, secret := p.Client, p.Secret
+	if b.Redirect != "" && p.Native != "" {
+		id, secret = p.Native, ""
+	}
 	return oauth2.Config{
-		ClientID: p.Client, ClientSecret: p.Secret, Endpoint: at.Endpoint(), RedirectURL: cmp.Or(b.Redirect, p.Redirect),
+		ClientID: id, ClientSecret: secret, Endpoint: at.Endpoint(), RedirectURL: cmp.Or(b.Redirect, p.Redirect),
 		Scopes: []string{oidc.ScopeOpenID, "profile", "email"},
 	}
 }
@@ -168,7 +173,7 @@ func (d *Desk) finishOIDC(ctx context.Context, p *Provider, purpose, pending, st
 		return in, "", errNobody() // its text may hold what the provider was sent
 	}
 	raw, _ := answer.Extra("id_token").(string)
-	token, c, err := d.idToken(ctx, at, p.Client, raw)
+	token, c, err := d.idToken(ctx, at, config.ClientID, raw)
 	if err != nil {
 		return in, "", err
 	}

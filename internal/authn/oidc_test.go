@@ -27,9 +27,10 @@ func realProvider(t *testing.T) *authn.Provider {
 	t.Cleanup(srv.Close)
 	users := storage.NewUserStore(srv.URL)
 	handler = exampleop.SetupServer(srv.URL, storage.NewStorageWithClients(users, map[string]*storage.Client{
-		"onus": storage.WebClient("onus", "secret", redirect),
+		"onus":     storage.WebClient("onus", "secret", redirect),
+		"onus-cli": storage.NativeClient("onus-cli", "http://127.0.0.1"+authn.NativePath),
 	}), nil, false)
-	return &authn.Provider{Issuer: srv.URL, Client: "onus", Secret: "secret", Redirect: redirect}
+	return &authn.Provider{Issuer: srv.URL, Client: "onus", Secret: "secret", Native: "onus-cli", Redirect: redirect}
 }
 
 // signInAt does what a person does in a browser: follows the address, fills
@@ -42,7 +43,7 @@ func signInAt(t *testing.T, p *authn.Provider, address string) (state, code stri
 	}
 	var back *url.URL
 	browser := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-		if strings.HasPrefix(r.URL.String(), redirect) {
+		if strings.HasPrefix(r.URL.String(), redirect) || r.URL.Path == authn.NativePath {
 			back = r.URL
 			return http.ErrUseLastResponse
 		}
@@ -141,6 +142,58 @@ func TestSigningInAtARealProvider(t *testing.T) {
 	w.now = w.now.Add(5 * time.Minute)
 	if _, _, err := w.FinishOIDC(t.Context(), p, pending, state, code); onus.KindOf(err) != onus.Denied {
 		t.Errorf("a sign-in ends five minutes late: %v", err)
+	}
+}
+
+// A program that listens on a loopback address signs a person in as a client of
+// its own, and gets one token for it; what a browser holds is no use to it, nor
+// the other way round.
+func TestAProgramSignsIn_RFC8252(t *testing.T) {
+	w, p := newWorld(t), realProvider(t)
+	address, pending, err := w.BeginNative(t.Context(), p, 43210)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks, err := url.Parse(address)
+	if q := asks.Query(); err != nil || q.Get("client_id") != "onus-cli" || q.Get("redirect_uri") != "http://127.0.0.1:43210/onus/return" ||
+		q.Get("code_challenge_method") != "S256" || q.Get("nonce") == "" || strings.Contains(address, "secret") {
+		t.Fatalf("it asks %s: %v", address, err)
+	}
+	state, code := signInAt(t, p, address)
+	w.secrets = append(w.secrets, pending, code)
+	_, browsers, err := w.BeginOIDC(t.Context(), p, "/", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.FinishNative(t.Context(), p, browsers, state, code); onus.KindOf(err) != onus.Denied {
+		t.Errorf("what a browser holds signs a program in: %v", err)
+	}
+	if _, _, err := w.FinishOIDC(t.Context(), p, pending, state, code); onus.KindOf(err) != onus.Denied {
+		t.Errorf("what a program holds signs a browser in: %v", err)
+	}
+	if _, err := w.FinishNative(t.Context(), p, pending, "another", code); onus.KindOf(err) != onus.Denied {
+		t.Errorf("another state: %v", err)
+	}
+	in, err := w.FinishNative(t.Context(), p, pending, state, code)
+	if err != nil || in.Person != ana {
+		t.Fatalf("signed in as %+v: %v", in, err)
+	}
+	want := authn.Grantee{Name: "onus login", Scopes: []string{"read"}, For: time.Hour, Owner: bo, By: "person:idn_bo"}
+	text, made, err := w.TokenFor(t.Context(), in, want)
+	if err != nil || made.Owner != ana {
+		t.Fatalf("the token is of %s: %v", made.Owner, err)
+	}
+	w.secrets = append(w.secrets, text)
+	if _, _, err := w.TokenFor(t.Context(), in, want); onus.KindOf(err) != onus.Denied {
+		t.Errorf("a sign-in gives two tokens: %v", err)
+	}
+	if _, _, err := w.TokenFor(t.Context(), authn.SignIn{Person: ana}, want); err == nil {
+		t.Error("a token comes of no sign-in")
+	}
+	for _, port := range []int{0, -1, 65536} {
+		if _, _, err := w.BeginNative(t.Context(), p, port); onus.KindOf(err) != onus.Invalid {
+			t.Errorf("port %d: %v", port, err)
+		}
 	}
 }
 

@@ -85,7 +85,7 @@ it shows, and can say for every grant why it exists and who answers for it.`,
 		}
 		return e.openKey()
 	}
-	root.AddCommand(e.loginCmd(), e.logoutCmd(), e.whoamiCmd(), e.initCmd(), e.checkCmd(), e.testCmd(), e.planCmd(), e.publishCmd(), e.versionsCmd(), e.runCmd(), e.serveCmd(),
+	root.AddCommand(e.loginCmd(), e.logoutCmd(), e.tokensCmd(), e.whoamiCmd(), e.initCmd(), e.checkCmd(), e.testCmd(), e.planCmd(), e.publishCmd(), e.versionsCmd(), e.runCmd(), e.serveCmd(),
 		e.exceptionsCmd(), e.explainCmd(), e.evidenceCmd(), e.reportCmd(), e.replayCmd(), e.errorCmd(), e.verifyCmd(), e.demoCmd(), e.logCmd(), e.eraseCmd(),
 		e.reverseCmd(), e.pauseCmd(), e.resumeCmd(), e.recallCmd(), e.drillCmd(), e.drillsCmd(), e.ledgerCmd(), e.signerCmd(), e.witnessCmd(),
 		e.ownersCmd(), e.healthCmd(), e.approvalsCmd(), e.approveCmd(), e.denyCmd(), e.adminCmd(),

@@ -3,11 +3,16 @@ package cli
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"runtime"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,44 +20,38 @@ import (
 	"github.com/onus-id/onus/internal/remote"
 )
 
+// way is how somebody logs in.
+type way struct {
+	file, pin, provider, name string
+	noBrowser                 bool
+	lasts                     time.Duration
+}
+
 func (e *env) loginCmd() *cobra.Command {
-	var file, pin string
+	var w way
 	cmd := &cobra.Command{
 		Use: "login URL", Short: "Be known to a server, for --server", Args: needs("URL"),
-		Long: `Login keeps how you are known to a server: an API token, which you make where you
-are signed in, or one that it makes for 30 days from the code of an invitation.
-The token or code is read from stdin or --token-file, never from an argument.
+		Long: `Login keeps how you are known to a server. At a terminal it opens your browser where
+you sign in, and waits for it to come back to an address of this machine; with
+--no-browser it prints where to go. Otherwise it reads, from stdin or --token-file and
+never from an argument, an API token that you made where you are signed in, or the
+code of an invitation.
+
+What a server makes for a login is a token of that name, for 12 hours unless said. It
+begins no session. 'onus tokens list' shows it, and 'onus logout' ends it.
 
 A server whose certificate nobody vouches for is trusted by its fingerprint: you are
 asked first, or give it with --fingerprint. From then on only that certificate counts.`,
-		Example: "  onus login https://onus.acme.example < token\n" +
+		Example: "  onus login https://onus.acme.example\n  onus login https://onus.acme.example < token\n" +
 			"  onus login https://localhost:8743 --token-file token --fingerprint AB:12…",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, in := cmd.Context(), bufio.NewReader(cmd.InOrStdin())
-			address, err := remote.Address(args[0])
+			l, err := e.trusted(ctx, args[0], w.pin, in)
 			if err != nil {
 				return err
 			}
-			l := remote.Login{URL: address}
-			if pin != "" {
-				l.Pin, err = remote.Fingerprint(pin)
-			} else {
-				l.Pin, err = remote.Stranger(ctx, address)
-				if err == nil && l.Pin != "" {
-					err = e.trusts(l, in)
-				}
-			}
-			if err != nil {
+			if l, err = e.identified(ctx, l, w, in); err != nil {
 				return err
-			}
-			secret, err := secretFrom(file, in)
-			if err != nil {
-				return err
-			}
-			if l.Token = secret; !strings.HasPrefix(secret, "onus_") {
-				if l, err = remote.Redeem(ctx, l, secret); err != nil {
-					return err
-				}
 			}
 			s, err := remote.Dial(l)
 			if err != nil {
@@ -69,13 +68,84 @@ asked first, or give it with --fingerprint. From then on only that certificate c
 			if err := kept.Keep(l); err != nil {
 				return err
 			}
-			fmt.Fprintf(e.out, "you are %s at %s\n", who.Name, address)
+			fmt.Fprintf(e.out, "you are %s at %s\n", who.Name, l.URL)
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&file, "token-file", "", "a file that holds the token or the code; stdin unless said")
-	cmd.Flags().StringVar(&pin, "fingerprint", "", "the SHA-256 of the server's certificate: trust that one")
+	f := cmd.Flags()
+	f.StringVar(&w.file, "token-file", "", "a file that holds the token or the code; stdin unless said")
+	f.StringVar(&w.pin, "fingerprint", "", "the SHA-256 of the server's certificate: trust that one")
+	f.StringVar(&w.provider, "provider", "", "sign in there, where the server has several")
+	f.BoolVar(&w.noBrowser, "no-browser", false, "print where to sign in, and open nothing")
+	f.DurationVar(&w.lasts, "for", remote.DefaultFor, "how long the server is to know you, in whole hours")
+	f.StringVar(&w.name, "name", "", "what the token is called in your list; after this machine unless said")
 	return cmd
+}
+
+// trusted is the server, by its certificate.
+func (e *env) trusted(ctx context.Context, text, pin string, in *bufio.Reader) (l remote.Login, err error) {
+	if l.URL, err = remote.Address(text); err != nil {
+		return l, err
+	}
+	if pin != "" {
+		l.Pin, err = remote.Fingerprint(pin)
+		return l, err
+	}
+	if l.Pin, err = remote.Stranger(ctx, l.URL); err == nil && l.Pin != "" {
+		err = e.trusts(l, in)
+	}
+	return l, err
+}
+
+// identified is the login with a token: one that is brought, or one that the
+// server makes.
+func (e *env) identified(ctx context.Context, l remote.Login, w way, in *bufio.Reader) (remote.Login, error) {
+	ask := remote.Ask{Provider: w.provider, Name: w.name, For: w.lasts}
+	if w.file == "" && (w.provider != "" || w.noBrowser || atTerminal()) {
+		all, err := remote.Providers(ctx, l)
+		switch {
+		case err != nil:
+			return l, err
+		case ask.Provider != "" && !slices.Contains(all, ask.Provider), ask.Provider == "" && len(all) > 1:
+			return l, onus.Errorf(onus.Invalid, "name one with --provider: "+cmp.Or(strings.Join(all, ", "), "there is none"), "say where to sign in")
+		case len(all) > 0:
+			ask.Provider = cmp.Or(ask.Provider, all[0])
+			return remote.SignIn(ctx, l, ask, func(address string) error { return e.show(ctx, address, w.noBrowser) })
+		case w.noBrowser:
+			return l, onus.Errorf(onus.Invalid, "give a token or a code on stdin or with --token-file", "%s has no single sign-on", l.URL)
+		}
+	}
+	secret, err := secretFrom(w.file, in)
+	if err != nil {
+		return l, err
+	}
+	if strings.HasPrefix(secret, "onus_") {
+		l.Token = secret
+		return l, nil
+	}
+	return remote.Redeem(ctx, l, secret, ask)
+}
+
+// atTerminal says whether somebody sits at stdin.
+func atTerminal() bool {
+	info, err := os.Stdin.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// show brings an address to the person's browser, or says it.
+func (e *env) show(ctx context.Context, address string, noBrowser bool) error {
+	if !noBrowser {
+		opener := "xdg-open"
+		if runtime.GOOS == "darwin" {
+			opener = "open"
+		}
+		if err := exec.CommandContext(ctx, opener, address).Start(); err == nil {
+			fmt.Fprintf(e.err, "sign in in your browser; if none opened, go to\n  %s\n", address)
+			return nil
+		}
+	}
+	fmt.Fprintf(e.err, "to sign in, go on this machine to\n  %s\n", address)
+	return nil
 }
 
 // trusts asks whether a certificate that nobody vouches for is the right one.
@@ -112,7 +182,7 @@ func secretFrom(file string, in *bufio.Reader) (string, error) {
 func (e *env) logoutCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "logout --server URL", Short: "Be known to a server no more", Args: needs(),
-		Long: `Logout forgets the token, and revokes it where login made it.`, Example: "  onus logout --server https://onus.acme.example",
+		Long: `Logout revokes the token and forgets it.`, Example: "  onus logout --server https://onus.acme.example",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			address, err := remote.Address(e.server)
 			if err != nil {
@@ -128,10 +198,6 @@ func (e *env) logoutCmd() *cobra.Command {
 			}
 			if err := kept.Forget(address); err != nil {
 				return err
-			}
-			if l.ID == "" {
-				fmt.Fprintf(e.out, "the token for %s is forgotten; it is good until it is revoked or expires\n", address)
-				return nil
 			}
 			s, err := remote.Dial(l)
 			if err != nil {

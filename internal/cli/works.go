@@ -251,6 +251,9 @@ func (e *env) dial() (*remote.Server, error) { return e.dialAs(false) }
 
 // dialAs is dial for the machine identity whose token is in ONUS_TOKEN.
 func (e *env) dialAs(machine bool) (*remote.Server, error) {
+	if e.server == "" {
+		return nil, onus.Errorf(onus.Invalid, "with --server or ONUS_SERVER", "say at which server")
+	}
 	address, err := remote.Address(e.server)
 	if err != nil {
 		return nil, err

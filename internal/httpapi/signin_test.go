@@ -156,6 +156,57 @@ func TestATokenIsHeldToItsScope_ASVS_9(t *testing.T) {
 	}
 }
 
+// Whatever a token is for, it may end itself, and no other.
+func TestATokenEndsItself_ASVS_9(t *testing.T) {
+	w := signedIn(t)
+	session := w.enter(viktor)
+	read, id := w.token(session, "read")
+	_, other := w.token(session, "read")
+	w.want(w.ask("", "GET", api+"/me", nil, "Authorization", read), http.StatusOK, id)
+	w.want(w.ask("", "DELETE", api+"/tokens/"+other, nil, "Authorization", read), http.StatusUnauthorized)
+	w.want(w.ask("", "DELETE", api+"/tokens/"+id, nil, "Authorization", read), http.StatusNoContent)
+	w.want(w.ask("", "GET", api+"/me", nil, "Authorization", read), http.StatusUnauthorized)
+}
+
+// A program gets a token by an invitation, once: it is short unless it says
+// otherwise, is bounded, and no session is begun for it.
+func TestAProgramGetsATokenAndNoSession(t *testing.T) {
+	w := signedIn(t)
+	login := func(hours int) answer {
+		code, _, err := w.config.Desk.Invite(t.Context(), viktor, "engine")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]any{"code": code, "name": "laptop"}
+		if hours > 0 {
+			want["hours"] = hours
+		}
+		got := w.ask("", "POST", api+"/sign-in/native/invitation", want)
+		if got.header.Get("Set-Cookie") != "" {
+			t.Error("a program gets a cookie")
+		}
+		if got.status == http.StatusOK {
+			w.want(w.ask("", "POST", api+"/sign-in/native/invitation", want), http.StatusForbidden, "nobody is signed in")
+		}
+		return got
+	}
+	var made struct {
+		Token string
+		Kept  struct {
+			Made, Until time.Time
+			Scopes      []string
+		}
+	}
+	if err := json.Unmarshal(w.want(login(0), http.StatusOK).body, &made); err != nil || made.Kept.Until.Sub(made.Kept.Made) != 12*time.Hour || len(made.Kept.Scopes) != 2 {
+		t.Errorf("%+v: %v", made.Kept, err)
+	}
+	w.want(w.ask("", "GET", api+"/me", nil, "Authorization", "Bearer "+made.Token), http.StatusOK, viktor)
+	w.want(w.ask("", "POST", api+"/tokens", map[string]any{"name": "more", "scopes": []string{"act"}, "days": 366}, "Authorization", "Bearer "+made.Token), http.StatusForbidden)
+	w.want(login(721), http.StatusUnprocessableEntity, "hours")
+	w.want(w.ask("", "GET", api+"/sign-in/providers", nil), http.StatusOK, `"items":[]`)
+	w.want(w.ask("", "POST", api+"/sign-in/native/begin", map[string]any{"provider": "x", "port": 1}), http.StatusNotFound)
+}
+
 // Running Onus is an administrator's, and nobody's who is not named as one.
 func TestOnlyAnAdministratorInvites(t *testing.T) {
 	w := signedIn(t)

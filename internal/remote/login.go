@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,7 +25,6 @@ import (
 type Login struct {
 	URL   string `json:"url"`
 	Token string `json:"token"`
-	ID    string `json:"id,omitempty"`  // of the token, where we made it
 	Pin   string `json:"pin,omitempty"` // SHA-256 of the server's certificate; empty: the roots of this machine are trusted
 }
 
@@ -105,42 +103,16 @@ func (s *Server) Who(ctx context.Context) (client.Caller, error) {
 	return ask[client.Caller](s, resp, err)
 }
 
-// tokenDays is how long a token is good that a login makes.
-const tokenDays = 30
-
-// Redeem signs in by the code of an invitation, and makes a token in its place.
-func Redeem(ctx context.Context, l Login, code string) (Login, error) {
-	s, err := Dial(Login{URL: l.URL, Pin: l.Pin})
-	if err != nil {
-		return l, err
-	}
-	resp, err := s.api.RedeemInvitation(ctx, client.RedeemInvitationRequest{Code: code})
-	if err != nil {
-		return l, s.unreached(err)
-	}
-	if _, err := answer(s, resp, nil, nil); err != nil {
-		return l, onus.Errorf(onus.Denied, "a code is good once, for an hour", "%s lets nobody in by that", l.URL)
-	}
-	cookies := resp.Cookies()
-	resp, err = s.api.MakeToken(ctx, client.MakeTokenRequest{
-		Name: "onus login", Days: tokenDays, Scopes: &[]client.MakeTokenRequestScopes{"act", "read"},
-	}, func(_ context.Context, r *http.Request) error {
-		for _, c := range cookies {
-			if c.MaxAge > 0 {
-				r.AddCookie(c)
-			}
-		}
-		return nil
-	})
-	made, err := ask[client.MadeToken](s, resp, err)
-	l.Token, l.ID = made.Token, made.Kept.Id
-	return l, err
-}
-
-// Revoke ends the token at the server, where we know which it is.
+// Revoke ends the token that we came with, whoever made it. One that is no good
+// any more is ended already.
 func (s *Server) Revoke(ctx context.Context) error {
-	resp, err := s.api.RevokeToken(ctx, s.login.ID)
-	_, err = answer(s, resp, err, nil)
+	who, err := s.Who(ctx)
+	if errors.Is(err, errUnknown) {
+		return nil
+	}
+	if err == nil && who.Token != nil {
+		err = s.RevokeToken(ctx, *who.Token)
+	}
 	return err
 }
 

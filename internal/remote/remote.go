@@ -224,6 +224,9 @@ func (s *Server) unreached(err error) error {
 	return onus.Errorf(onus.Unavailable, "look whether it was done before you do it again", "no answer from %s: %s", s.login.URL, err.Error())
 }
 
+// errUnknown is behind what is said of a token that opens nothing.
+var errUnknown = errors.New("the token is no good")
+
 // refused makes the error of a problem as RFC 9457 writes it.
 func (s *Server) refused(resp *http.Response) error {
 	var p client.ProblemDetails
@@ -231,7 +234,7 @@ func (s *Server) refused(resp *http.Response) error {
 		return onus.Errorf(onus.Unavailable, "is it an Onus server?", "%s answered %s", s.login.URL, resp.Status)
 	}
 	if resp.StatusCode == http.StatusUnauthorized {
-		return onus.Errorf(onus.Denied, "onus login "+s.login.URL, "%s does not know you: the token has expired, or was revoked", s.login.URL)
+		return &onus.Error{Kind: onus.Denied, Message: s.login.URL + " does not know you: the token has expired, or was revoked", Hint: "onus login " + s.login.URL, Err: errUnknown}
 	}
 	return problem(p, resp.StatusCode)
 }

@@ -44,11 +44,15 @@ func (p *peer) requests() []*http.Request {
 	return p.asked
 }
 
+func (p *peer) login() remote.Login {
+	sum := sha256.Sum256(p.Certificate().Raw)
+	return remote.Login{URL: p.URL, Token: "onus_secret", Pin: hex.EncodeToString(sum[:])}
+}
+
 // dial is the client that trusts the peer's certificate and no other.
 func (p *peer) dial(t *testing.T) *remote.Server {
 	t.Helper()
-	sum := sha256.Sum256(p.Certificate().Raw)
-	s, err := remote.Dial(remote.Login{URL: p.URL, Token: "onus_secret", Pin: hex.EncodeToString(sum[:])})
+	s, err := remote.Dial(p.login())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ type ProviderSettings struct {
 	Issuer    string   `json:"issuer"`
 	Client    string   `json:"client"`
 	SecretEnv string   `json:"secret_env,omitempty"` // the environment variable that holds the secret; none: a public client
+	Native    string   `json:"native,omitempty"`     // the public client by which 'onus login' signs people in, at a loopback address; none: the same client
 	ACR       []string `json:"acr,omitempty"`        // classes that count as a second factor
 }
 
@@ -73,7 +74,7 @@ func (s *Server) Door(ctx context.Context, site string) (d Door, err error) {
 		if p.SecretEnv != "" && secret == "" {
 			return d, onus.Errorf(onus.Invalid, "set it before the start", "the environment variable %s, which holds the secret of %s, is empty", p.SecretEnv, name)
 		}
-		d.Providers[name] = &authn.Provider{Issuer: p.Issuer, Client: p.Client, Secret: secret, ACR: p.ACR, Redirect: site + "/sign-in/" + name + "/return"}
+		d.Providers[name] = &authn.Provider{Issuer: p.Issuer, Client: p.Client, Secret: secret, Native: p.Native, ACR: p.ACR, Redirect: site + "/sign-in/" + name + "/return"}
 	}
 	for _, w := range settings.Workloads {
 		d.Workloads = append(d.Workloads, authn.Workload{
