@@ -81,6 +81,7 @@ func TestManual(t *testing.T) {
 			"readall":   readAll,
 			"provider":  provider,
 			"browse":    browse,
+			"login":     login,
 			"sameall":   sameAll,
 			"policy": func(ts *testscript.TestScript, _ bool, args []string) { // policy FILE KEY: the least policy, for the log of that key
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("log "+args[1]+"\nquorum none\n"), 0o600))

@@ -173,7 +173,7 @@ func TestATokenEndsItself_ASVS_9(t *testing.T) {
 func TestAProgramGetsATokenAndNoSession(t *testing.T) {
 	w := signedIn(t)
 	login := func(hours int) answer {
-		code, _, err := w.config.Desk.Invite(t.Context(), viktor, "engine")
+		code, _, err := w.config.Desk.Admit(t.Context(), viktor, "engine")
 		if err != nil {
 			t.Fatal(err)
 		}
