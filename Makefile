@@ -15,7 +15,7 @@ tool := go tool -modfile=tools/go.mod
 # that several checkouts share tells of files that are not there any more.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: help build demo test check bench fuzz fmt generate
+.PHONY: help build demo test check bench record fuzz fmt generate
 .PHONY: servers node-packages check-format check-vet check-lint check-generated check-modules check-vulnerabilities
 
 help: ## list these targets
@@ -39,6 +39,11 @@ check: check-format check-vet check-lint check-generated check-modules check-vul
 
 bench: ## measure, and print the figures of docs/performance.md (BENCH=regexp chooses)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./internal/bench/
+
+record: ## keep recorded runs of a release, for the tests of those to come (RELEASE=v0.2.0)
+	@test -n '$(RELEASE)' || { echo 'make record: name the release, as in RELEASE=v0.2.0' >&2; exit 1; }
+	@go test ./internal/attribution -run TestRecordedRunsOfEveryRelease -record '$(RELEASE)'
+	@ls internal/attribution/testdata/releases
 
 fuzz: ## fuzz every parser for 20 s each (FUZZTIME=5m for longer)
 	@tools/fuzz '$(FUZZTIME)'
