@@ -8,22 +8,33 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
-	"github.com/onus-id/onus/internal/intake"
 	"github.com/onus-id/onus/internal/ownership"
 )
 
 // owners gives who stood for what, under some definitions.
 func (p *Past) owners(ctx context.Context, size int64, at time.Time, program onus.Digest) (*ownership.Facts, error) {
+	key := momentKey{size, at.UTC(), program}
+	if f := p.stood[key]; f != nil {
+		return f, nil
+	}
 	prog, err := p.program(ctx, program)
 	if err != nil {
 		return nil, err
 	}
 	then := p.history.At(size)
-	roster, err := intake.RosterOf(ctx, prog, then)
+	roster, err := p.roster(ctx, size, prog)
 	if err != nil {
 		return nil, err
 	}
-	return ownership.Load(ctx, then, prog, roster, at)
+	f, err := ownership.Load(ctx, then, prog, roster, at)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.stood) >= mostMoments {
+		clear(p.stood)
+	}
+	p.stood[key] = f
+	return f, nil
 }
 
 // close names the people, those of the time and today's, and writes the

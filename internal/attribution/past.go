@@ -11,6 +11,7 @@ import (
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/intake"
+	"github.com/onus-id/onus/internal/ownership"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/ledger"
 )
@@ -25,6 +26,8 @@ type Past struct {
 	moments  map[momentKey]*engine.Moment
 	read     map[string]entry // events by ID
 	versions map[onus.WorkflowName][]pinned
+	stood    map[momentKey]*ownership.Facts
+	rosters  map[momentKey]*intake.Roster // whatever the time
 }
 
 type momentKey struct {
@@ -40,7 +43,7 @@ const mostMoments = 16
 func NewPast(r store.Reader) *Past {
 	return &Past{
 		r: r, history: store.NewHistory(r), programs: map[onus.Digest]*flow.Program{}, moments: map[momentKey]*engine.Moment{},
-		read: map[string]entry{}, versions: map[onus.WorkflowName][]pinned{},
+		read: map[string]entry{}, versions: map[onus.WorkflowName][]pinned{}, stood: map[momentKey]*ownership.Facts{}, rosters: map[momentKey]*intake.Roster{},
 	}
 }
 
@@ -138,7 +141,7 @@ func (p *Past) moment(ctx context.Context, size int64, at time.Time, program onu
 		return nil, err
 	}
 	then := p.history.At(size)
-	roster, err := intake.RosterOf(ctx, prog, then)
+	roster, err := p.roster(ctx, size, prog)
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +154,23 @@ func (p *Past) moment(ctx context.Context, size int64, at time.Time, program onu
 	}
 	p.moments[key] = m
 	return m, nil
+}
+
+// roster gives who was on record.
+func (p *Past) roster(ctx context.Context, size int64, prog *flow.Program) (*intake.Roster, error) {
+	key := momentKey{size: size, program: prog.Digest}
+	if r := p.rosters[key]; r != nil {
+		return r, nil
+	}
+	r, err := intake.RosterOf(ctx, prog, p.history.At(size))
+	if err != nil {
+		return nil, err
+	}
+	if len(p.rosters) >= mostMoments {
+		clear(p.rosters)
+	}
+	p.rosters[key] = r
+	return r, nil
 }
 
 // pinned is one version of a workflow, with the event that made it live.

@@ -224,14 +224,17 @@ func (r *reader) Events(ctx context.Context, q store.EventQuery) iter.Seq2[store
 func (r *reader) entries(ctx context.Context, q store.EventQuery, from int64, n int) ([]store.Entry, error) {
 	var text strings.Builder
 	var args []any
-	of := ` FROM entry e`
+	of, by := ` FROM entry e`, `e.idx`
 	if q.ObjectID != "" {
 		last, known, err := r.lastIndex(ctx, ref{q.ObjectKind, q.ObjectID})
 		if err != nil || !known {
 			return nil, err
 		}
 		text.WriteString(withHistory)
-		args, of = append(args, last), ` FROM history h JOIN entry e ON e.idx = h.idx`
+		// Bounded and ordered by the few of the history, and joined by a value (+)
+		// and not a column: SQLite would walk all entries in their order, and look
+		// each up among those few.
+		args, of, by = append(args, last), ` FROM history h JOIN entry e ON e.idx = +h.idx`, `h.idx`
 	}
 	text.WriteString(`SELECT e.idx, e.id, e.leaf, e.keys, e.subject`)
 	if q.Bodies {
@@ -252,7 +255,7 @@ func (r *reader) entries(ctx context.Context, q store.EventQuery, from int64, n 
 	if at, known := store.EventIndex(q.Cause); known {
 		from = max(from, at+1)
 	}
-	text.WriteString(` WHERE e.idx >= ? AND e.idx <= ?`)
+	text.WriteString(` WHERE ` + by + ` >= ? AND ` + by + ` <= ?`)
 	args = append(args, from, to)
 	for _, c := range []struct{ where, value string }{
 		{` AND e.object_kind = ?`, q.ObjectKind},
@@ -266,7 +269,7 @@ func (r *reader) entries(ctx context.Context, q store.EventQuery, from int64, n 
 			args = append(args, c.value)
 		}
 	}
-	text.WriteString(` ORDER BY e.idx LIMIT ?`)
+	text.WriteString(` ORDER BY ` + by + ` LIMIT ?`)
 	args = append(args, n)
 
 	var entries []store.Entry
