@@ -1,6 +1,7 @@
 package attribution_test
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ type injected struct {
 	make   []string // while the error comes about
 	after  []string // what shows it later
 	right  string   // what whoever reports knows
+	asks   string   // about what; empty: group:finance, which she should not have
 	class  onus.FaultClass
 	owner  string
 	people []string // everybody who had a part in it
@@ -40,6 +42,30 @@ var injections = map[string]injected{
 	"out of band": {
 		make: []string{"roster ana sales", "run", "put ana group:finance"}, class: onus.OutOfBand, owner: "sol", people: []string{"sol"},
 	},
+	"agent action": {
+		make: []string{"roster ana sales", "run", "agent helper gus", "asks ana>helper ana role:pay", "yes abe"}, asks: "what role:pay\nshould-not-hold",
+		class: onus.AgentAction, owner: "gus", people: []string{"gus", "ana", "abe"},
+	},
+	"standing rule": {
+		make: []string{"roster ana sales", "run", "rule", "emergency ana role:pay"}, asks: "what role:pay\nshould-not-hold",
+		class: onus.StandingRule, owner: "gus", people: []string{"gus", "ana", "ingrid"},
+	},
+	"override": {
+		make:  []string{"roster ana nowhere", "run", "decide invalid_attribute amend ingrid department=finance"},
+		class: onus.Overridden, owner: "ingrid", people: []string{"ingrid"},
+	},
+	"enforcement": {
+		make: []string{"refuses ana", "roster ana finance"}, asks: "what group:finance\nshould-hold",
+		class: onus.Enforcement, owner: "sol", people: []string{"sol"},
+	},
+	"approval": {
+		make: []string{"roster ana payroll", "run", "no abe"}, asks: "what role:pay\nshould-hold",
+		class: onus.Approved, owner: "abe", people: []string{"abe"},
+	},
+	"late exception": {
+		make: []string{"roster ana payroll", "run", "wait 9h"}, asks: "what role:pay\nshould-hold",
+		class: onus.LateException, owner: "ingrid", people: []string{"ingrid", "abe", "bob"},
+	},
 	"nothing": {make: []string{"roster ana sales"}},
 }
 
@@ -52,6 +78,7 @@ func TestAVerdictFindsWhatWasInjectedAndNamesNobodyElse(t *testing.T) {
 	}
 	noise := []string{"roster ben sales", "roster ben finance", "roster cem finance", "roster dee office", "put omar role:guest", "run", "wait 1h", "change title: Guest => title: Visitor"}
 	names := slices.Sorted(maps.Keys(injections))
+	tried, found := map[string]int{}, map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
 		name := rapid.SampledFrom(names).Draw(rt, "fault")
 		f := injections[name]
@@ -73,7 +100,7 @@ func TestAVerdictFindsWhatWasInjectedAndNamesNobodyElse(t *testing.T) {
 			c.tell(line)
 		}
 		c.tell("run")
-		e := c.question("who ana\nwhat group:finance\nshould-not-hold\n" + f.right)
+		e := c.question("who ana\n" + cmp.Or(f.asks, "what group:finance\nshould-not-hold") + "\n" + f.right)
 		c.tell("wait 1h")
 		for _, line := range f.after {
 			c.tell(line)
@@ -81,9 +108,9 @@ func TestAVerdictFindsWhatWasInjectedAndNamesNobodyElse(t *testing.T) {
 		meanwhile("after")
 		c.tell("run")
 		v := c.judge(e)
-		found := make([]onus.FaultClass, 0, len(v.Faults))
+		classes := make([]onus.FaultClass, 0, len(v.Faults))
 		for _, of := range v.Faults {
-			found = append(found, of.Class)
+			classes = append(classes, of.Class)
 			named := []onus.Answerable{of.Accountable}
 			for _, who := range append(named, of.Contributing...) {
 				login, _, _ := strings.Cut(who.Mail, "@")
@@ -98,9 +125,15 @@ func TestAVerdictFindsWhatWasInjectedAndNamesNobodyElse(t *testing.T) {
 		switch {
 		case f.class == "" && v.Error:
 			rt.Errorf("nothing was wrong, and the verdict is: %s", v.Sentence)
-		case f.class != "" && !slices.Contains(found, f.class):
+		case f.class != "" && !slices.Contains(classes, f.class):
 			rt.Errorf("%s: not found: %s; tried %v; missing %q", name, v.Sentence, v.Tried, v.Missing)
 		}
 		c.cited(v)
+		if tried[name]++; !rt.Failed() {
+			found[name]++
+		}
 	})
+	for _, name := range names {
+		t.Logf("%-16s %d of %d", name, found[name], tried[name])
+	}
 }
