@@ -170,3 +170,27 @@ func TestADutyIsAcceptedByOneKey(t *testing.T) {
 		})
 	}
 }
+
+// A session that ends while a duty is read loses nothing that was typed, nor
+// which duty it was about.
+func TestASessionThatEndsKeepsWhichDutyItWasAbout(t *testing.T) {
+	w := newWorld(t)
+	c := w.as(chidi)
+	const duty = "/duty?id=system%2Fdirectory"
+	seen := c.seen(duty)
+	who, err := w.server.IdentityOf(t.Context(), chidi)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.desk.EndAll(t.Context(), who, "os:test", "for the test"); err != nil {
+		t.Fatal(err)
+	}
+	status, body := c.post(duty, url.Values{"act": {"decline"}, "reason": {"a long story"}, "seen": {seen}})
+	if status != http.StatusUnauthorized || !strings.Contains(body, `action="`+duty+`"`) || !strings.Contains(body, "a long story") {
+		t.Errorf("%d\n%s", status, body)
+	}
+	back := w.as(chidi)
+	if status, body := back.post(duty, url.Values{"act": {"decline"}, "reason": {"a long story"}, "seen": {seen}}); status != http.StatusOK || !strings.Contains(body, "declined") {
+		t.Errorf("sent again: %d\n%s", status, body)
+	}
+}
