@@ -136,8 +136,10 @@ func campaignOf(p review.Progress, can bool, now time.Time) campaignView {
 		v.Decided = max(0, v.Decided-s.Lines)
 	}
 	v.Counts = []field{
-		{"Carried over", strconv.Itoa(p.Carry)}, {"Kept", strconv.Itoa(p.Kept)},
-		{"Denied", fmt.Sprintf("%d, of which nobody decided %d in time", p.Denied, p.Silent)}, {"Denied, and not confirmed gone", strconv.Itoa(p.Waiting)},
+		{"Carried over", strconv.Itoa(p.Carry)},
+		{"Kept", strconv.Itoa(p.Kept)},
+		{"Denied", fmt.Sprintf("%d, of which nobody decided %d in time", p.Denied, p.Silent)},
+		{"Denied, and not confirmed gone", strconv.Itoa(p.Waiting)},
 	}
 	v.Facts = filled(
 		field{"Owner", p.Terms.Owner}, field{"Control owner", p.Terms.Control}, field{"Because", p.Reason}, field{"About", string(p.Cause)},

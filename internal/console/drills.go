@@ -39,8 +39,11 @@ type drillView struct {
 
 // drillStates are how a workflow stands with its drills.
 var drillStates = []field{
-	{string(onus.DrillsStand), "undo proven"}, {string(onus.DrillsAwaited), "undo not proven yet"}, {string(onus.DrillsFailed), "undo failed"},
-	{string(onus.DrillsOverdue), "drill overdue"}, {string(onus.DrillsEnded), "no drills any more"},
+	{string(onus.DrillsStand), "undo proven"},
+	{string(onus.DrillsAwaited), "undo not proven yet"},
+	{string(onus.DrillsFailed), "undo failed"},
+	{string(onus.DrillsOverdue), "drill overdue"},
+	{string(onus.DrillsEnded), "no drills any more"},
 }
 
 // mostDrills is how many drills a page shows.

@@ -177,7 +177,7 @@ func emergencyOf(x server.EmergencyView, ends, reviews bool, now time.Time) emer
 		field{"Answers for it", x.Answers}, field{"Waits for the yes of", strings.Join(x.Waits, ", ")}, field{"Told", strings.Join(x.Tell, ", ")},
 		field{"Stands", x.Stands}, field{"May review it", strings.Join(x.ReviewBy, ", ")},
 	)
-	for _, g := range x.Emergency.Gone {
+	for _, g := range x.Gone {
 		says := g.Says
 		if says == "" {
 			says = "confirmed gone (" + string(g.Tier) + ") by " + string(g.Change)

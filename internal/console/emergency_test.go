@@ -26,7 +26,7 @@ func emergencyPages() map[string]templ.Component {
 	}
 	ended := stands
 	ended.ID, ended.State, ended.Stands = "emg_2", onus.EmergencyEnded, "ended"
-	ended.Emergency.Gone = []onus.EmergencyGone{
+	ended.Gone = []onus.EmergencyGone{
 		{Wanted: onus.Wanted{System: "directory", Entitlement: "group:payments"}, Change: "run_1.00", Tier: onus.TierEffective, Sessions: "2 ended"},
 		{Wanted: onus.Wanted{System: "directory", Entitlement: "group:it"}, Says: "it was never given"},
 	}

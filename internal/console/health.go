@@ -109,8 +109,10 @@ func healthOf(rep server.HealthView, days int, now time.Time) healthView {
 
 func pathFacts(w *health.Workflow) []field {
 	all := []field{
-		{"Met an exception", fmt.Sprintf("%d of %d, %d%%", w.Excepted, w.SetOut, w.Percent())}, {"Open now", strconv.Itoa(w.Open)},
-		{"Acknowledged in", took(w.Acknowledge)}, {"Resolved in", took(w.Resolve)},
+		{"Met an exception", fmt.Sprintf("%d of %d, %d%%", w.Excepted, w.SetOut, w.Percent())},
+		{"Open now", strconv.Itoa(w.Open)},
+		{"Acknowledged in", took(w.Acknowledge)},
+		{"Resolved in", took(w.Resolve)},
 	}
 	for _, c := range w.Causes[:min(len(w.Causes), mostCauses)] {
 		all = append(all, field{string(c.Category) + " " + string(c.System), counted(c.Count, "time")})

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -64,10 +65,7 @@ func cut[T any](t *table, rows []T) []T {
 
 // with is the address of the table with something else in it; empty takes it out.
 func (t *table) with(name, value string) string {
-	q := url.Values{}
-	for n, v := range t.query {
-		q[n] = v
-	}
+	q := maps.Clone(t.query)
 	if name != "page" {
 		q.Del("page")
 	}

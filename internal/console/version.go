@@ -160,7 +160,7 @@ func (h *console) openVersions(ctx context.Context, l look) ([]task, error) {
 			return nil, err
 		}
 		tasks = append(tasks, task{
-			Kind: "version", Path: "/versions/" + v.ID, Says: "A version of the definitions is proposed: " + cmp.Or(v.Version.Reason, v.ID),
+			Kind: "version", Path: "/versions/" + v.ID, Says: "A version of the definitions is proposed: " + cmp.Or(v.Reason, v.ID),
 			More: counted(len(v.Effect), "difference"), Who: strings.Join(v.Can, " "),
 		})
 	}

@@ -2,8 +2,8 @@ package console
 
 import (
 	"context"
-	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -129,7 +129,7 @@ func workflowOf(w server.LiveWorkflow, can bool, now time.Time) workflowView {
 		systems[i] = string(name)
 	}
 	v := workflowView{LiveWorkflow: w, Now: now, Can: can, Seen: string(onus.DigestOfJSON([]any{w.Rest, w.Version}))}
-	v.Facts = filled(field{"Owner", w.Owner}, field{"Version", fmt.Sprint(w.Version)}, field{"Set off by", w.When}, field{"Touches", strings.Join(systems, ", ")})
+	v.Facts = filled(field{"Owner", w.Owner}, field{"Version", strconv.Itoa(w.Version)}, field{"Set off by", w.When}, field{"Touches", strings.Join(systems, ", ")})
 	if can {
 		for n := w.Version; n > max(0, w.Version-mostVersions); n-- {
 			v.Recall = append(v.Recall, n)
