@@ -10,7 +10,6 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/evidence"
-	"github.com/onus-id/onus/internal/server"
 )
 
 func (e *env) reportCmd() *cobra.Command {
@@ -40,7 +39,7 @@ func (e *env) reportCmd() *cobra.Command {
 			if p.From.IsZero() {
 				p.From = p.To.AddDate(0, 0, -days)
 			}
-			return e.reading(ctx, at, func(b *server.Books) error {
+			return e.looking(ctx, at, func(b looks) error {
 				rep, err := b.StandingReport(ctx, args[0], p)
 				if err != nil {
 					return err
@@ -53,7 +52,7 @@ func (e *env) reportCmd() *cobra.Command {
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	output.output(cmd)
 	f := cmd.Flags()
 	f.Var(&from, "from", "the beginning (default --days before the end)")

@@ -61,6 +61,7 @@ type looks interface {
 	AccessError(ctx context.Context, id string) (onus.AccessError, error)
 	Blast(ctx context.Context, id string) (attribution.Blast, error)
 	Evidence(ctx context.Context, control string, p evidence.Period) (evidence.Report, error)
+	StandingReport(ctx context.Context, name string, p evidence.Period) (evidence.StandingReport, error)
 }
 
 // works is what commands do, likewise.

@@ -75,6 +75,12 @@ func (s *Server) Evidence(ctx context.Context, control string, p evidence.Period
 	return ask[evidence.Report](s, resp, err)
 }
 
+// StandingReport says what happened in a period, and what was not as it should be.
+func (s *Server) StandingReport(ctx context.Context, name string, p evidence.Period) (evidence.StandingReport, error) {
+	resp, err := s.api.StandingReport(ctx, name, &client.StandingReportParams{From: p.From, To: some(p.To)})
+	return ask[evidence.StandingReport](s, resp, err)
+}
+
 // Receipt proves that an event is in the ledger.
 func (s *Server) Receipt(ctx context.Context, event string) (ledger.Receipt, error) {
 	resp, err := s.api.Receipt(ctx, event)
