@@ -1358,6 +1358,18 @@ type Foreseen struct {
 	Withdrawn *time.Time    `json:"withdrawn,omitempty"`
 }
 
+// Handled defines model for Handled.
+type Handled struct {
+	Answer   *string    `json:"answer,omitempty"`
+	At       time.Time  `json:"at"`
+	Digest   string     `json:"digest"`
+	Do       string     `json:"do"`
+	Done     *time.Time `json:"done,omitempty"`
+	Hook     *string    `json:"hook,omitempty"`
+	Occasion *string    `json:"occasion,omitempty"`
+	Step     string     `json:"step"`
+}
+
 // Handover defines model for Handover.
 type Handover struct {
 	Accepted *bool   `json:"accepted,omitempty"`
@@ -1528,6 +1540,12 @@ type LateView struct {
 	System    string       `json:"system"`
 	Weight    int64        `json:"weight"`
 	Who       string       `json:"who"`
+}
+
+// Lead defines model for Lead.
+type Lead struct {
+	Mail *string `json:"mail,omitempty"`
+	Says string  `json:"says"`
 }
 
 // LeaveBody defines model for LeaveBody.
@@ -1790,6 +1808,14 @@ type ListNotice struct {
 	Next *string `json:"next,omitempty"`
 }
 
+// ListOrphanView defines model for ListOrphanView.
+type ListOrphanView struct {
+	Items *[]OrphanView `json:"items"`
+
+	// Next the cursor of the next page; absent on the last
+	Next *string `json:"next,omitempty"`
+}
+
 // ListProblem defines model for ListProblem.
 type ListProblem struct {
 	Items *[]Problem `json:"items"`
@@ -2007,6 +2033,35 @@ type Order struct {
 
 // OrderAct defines model for Order.Act.
 type OrderAct string
+
+// OrphanView defines model for OrphanView.
+type OrphanView struct {
+	Account    *string    `json:"account,omitempty"`
+	Answers    string     `json:"answers"`
+	AnswersWho string     `json:"answers_who"`
+	At         time.Time  `json:"at"`
+	Case       string     `json:"case"`
+	Digest     string     `json:"digest"`
+	Do         *string    `json:"do,omitempty"`
+	Due        *time.Time `json:"due,omitempty"`
+	Ended      *time.Time `json:"ended,omitempty"`
+	Finding    *string    `json:"finding,omitempty"`
+	Id         string     `json:"id"`
+	Identity   *string    `json:"identity,omitempty"`
+	Leads      *[]Lead    `json:"leads,omitempty"`
+	Name       *string    `json:"name,omitempty"`
+	Next       *string    `json:"next,omitempty"`
+	Overruled  *bool      `json:"overruled,omitempty"`
+	Rule       string     `json:"rule"`
+	Runs       *[]string  `json:"runs,omitempty"`
+	Since      time.Time  `json:"since"`
+	State      string     `json:"state"`
+	Steps      *[]Handled `json:"steps,omitempty"`
+	System     string     `json:"system"`
+	Tell       *[]string  `json:"tell,omitempty"`
+	Who        string     `json:"who"`
+	WhyNot     *[]string  `json:"why_not,omitempty"`
+}
 
 // OverrideDrillRequest defines model for Override-drillRequest.
 type OverrideDrillRequest struct {
@@ -4040,6 +4095,11 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/notices/{id}/retry (the `RetryNotice` operationId).
 	RetryNotice(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListOrphans The accounts that nobody answers for, what standing rules did about them, and what comes next
+	//
+	// Corresponds with GET /api/v1/orphans (the `ListOrphans` operationId).
+	ListOrphans(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListOwners Who stands for every duty, now or at any time
 	//
 	// Corresponds with GET /api/v1/owners (the `ListOwners` operationId).
@@ -5970,6 +6030,21 @@ func (c *Client) PractiseNotice(ctx context.Context, body PractiseNoticeJSONRequ
 // Corresponds with POST /api/v1/notices/{id}/retry (the `RetryNotice` operationId).
 func (c *Client) RetryNotice(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryNoticeRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOrphans The accounts that nobody answers for, what standing rules did about them, and what comes next
+//
+// Corresponds with GET /api/v1/orphans (the `ListOrphans` operationId).
+func (c *Client) ListOrphans(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOrphansRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -10647,6 +10722,33 @@ func NewRetryNoticeRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListOrphansRequest constructs an http.Request for the ListOrphans method
+func NewListOrphansRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/orphans")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListOwnersRequest constructs an http.Request for the ListOwners method
 func NewListOwnersRequest(server string, params *ListOwnersParams) (*http.Request, error) {
 	var err error
@@ -13509,6 +13611,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/notices/{id}/retry (the `RetryNotice` operationId).
 	RetryNoticeWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RetryNoticeReply, error)
+
+	// ListOrphansWithResponse The accounts that nobody answers for, what standing rules did about them, and what comes next
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/orphans (the `ListOrphans` operationId).
+	ListOrphansWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListOrphansReply, error)
 
 	// ListOwnersWithResponse Who stands for every duty, now or at any time
 	//
@@ -20252,6 +20361,89 @@ func (r RetryNoticeReply) ContentType() string {
 	return ""
 }
 
+type ListOrphansReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListOrphanView
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *ProblemDetails
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *ProblemDetails
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *ProblemDetails
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *ProblemDetails
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *ProblemDetails
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *ProblemDetails
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOrphansReply) GetJSON200() *ListOrphanView {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListOrphansReply) GetApplicationproblemJSON401() *ProblemDetails {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListOrphansReply) GetApplicationproblemJSON403() *ProblemDetails {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListOrphansReply) GetApplicationproblemJSON404() *ProblemDetails {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListOrphansReply) GetApplicationproblemJSON422() *ProblemDetails {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListOrphansReply) GetApplicationproblemJSON429() *ProblemDetails {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListOrphansReply) GetApplicationproblemJSON500() *ProblemDetails {
+	return r.ApplicationproblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOrphansReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOrphansReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOrphansReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOrphansReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListOwnersReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -26162,6 +26354,19 @@ func (c *ClientWithResponses) RetryNoticeWithResponse(ctx context.Context, id st
 		return nil, err
 	}
 	return ParseRetryNoticeReply(rsp)
+}
+
+// ListOrphansWithResponse The accounts that nobody answers for, what standing rules did about them, and what comes next
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/orphans (the `ListOrphans` operationId).
+func (c *ClientWithResponses) ListOrphansWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListOrphansReply, error) {
+	rsp, err := c.ListOrphans(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOrphansReply(rsp)
 }
 
 // ListOwnersWithResponse Who stands for every duty, now or at any time
@@ -32317,6 +32522,74 @@ func ParseRetryNoticeReply(rsp *http.Response) (*RetryNoticeReply, error) {
 			return nil, err
 		}
 		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListOrphansReply parses an HTTP response from a ListOrphansWithResponse call
+func ParseListOrphansReply(rsp *http.Response) (*ListOrphansReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOrphansReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListOrphanView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProblemDetails
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ProblemDetails

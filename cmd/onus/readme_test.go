@@ -21,7 +21,7 @@ func TestPagesTellTheTruth(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	for page, commands := range map[string]int{"README.md": 10, "docs/operating.md": 5, "docs/login.md": 6, "docs/approvals.md": 8, "docs/drift.md": 8, "docs/campaigns.md": 10, "docs/leavers.md": 6, "docs/notifications.md": 3, "docs/verdict.md": 7, "docs/evidence.md": 11, "docs/exceptions.md": 5, "docs/publishing.md": 6, "docs/emergency.md": 12} {
+	for page, commands := range map[string]int{"README.md": 10, "docs/operating.md": 5, "docs/login.md": 6, "docs/approvals.md": 8, "docs/drift.md": 8, "docs/campaigns.md": 10, "docs/leavers.md": 6, "docs/orphans.md": 6, "docs/notifications.md": 3, "docs/verdict.md": 7, "docs/evidence.md": 11, "docs/exceptions.md": 5, "docs/publishing.md": 6, "docs/emergency.md": 12} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(page)))

@@ -90,7 +90,7 @@ it shows, and can say for every grant why it exists and who answers for it.`,
 		e.reverseCmd(), e.pauseCmd(), e.resumeCmd(), e.recallCmd(), e.drillCmd(), e.drillsCmd(), e.ledgerCmd(), e.signerCmd(), e.witnessCmd(),
 		e.ownersCmd(), e.healthCmd(), e.approvalsCmd(), e.approveCmd(), e.denyCmd(), e.adminCmd(),
 		e.requestCmd(), e.requestsCmd(), e.emergencyCmd(), e.rulesCmd(), e.separationsCmd(), e.canCmd(), e.notifyCmd(),
-		e.driftCmd(), e.nhiCmd(), e.lateCmd(), e.campaignCmd(), e.reviewCmd())
+		e.driftCmd(), e.nhiCmd(), e.lateCmd(), e.orphansCmd(), e.campaignCmd(), e.reviewCmd())
 	return root
 }
 

@@ -70,6 +70,7 @@ type works interface {
 	Health(ctx context.Context, over time.Duration) (health.Report, error)
 	PlanView(ctx context.Context) (server.PlanView, error)
 	Late(ctx context.Context) ([]server.LateView, error)
+	Orphans(ctx context.Context) ([]server.OrphanView, error)
 	Machines(ctx context.Context) ([]server.MachineView, error)
 	Machine(ctx context.Context, name string) (server.MachineView, error)
 

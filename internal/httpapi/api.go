@@ -142,6 +142,7 @@ func describe(c Config, mux *http.ServeMux) *api {
 	a.late()
 	a.reports()
 	a.notices()
+	a.orphans()
 	a.logins()
 	a.erasures()
 	a.separations()

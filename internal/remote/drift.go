@@ -37,6 +37,12 @@ func (s *Server) Late(ctx context.Context) ([]server.LateView, error) {
 	return items[server.LateView](s, resp, err)
 }
 
+// Orphans are the accounts that nobody answers for, of what the person may see.
+func (s *Server) Orphans(ctx context.Context) ([]server.OrphanView, error) {
+	resp, err := s.api.ListOrphans(ctx)
+	return items[server.OrphanView](s, resp, err)
+}
+
 // Separations are the rules that keep access apart, of what the person may see.
 func (s *Server) Separations(ctx context.Context) ([]server.SeparationView, error) {
 	return all[server.SeparationView](s, func(cursor *string) (*http.Response, error) {
