@@ -78,7 +78,7 @@ func (e *env) withDoor(ctx context.Context, s *server.Server, d door, do func(co
 	})
 	h := httpapi.New(httpapi.Config{
 		Console: pages, Person: desk.Person,
-		Server:  s, Callers: desk, Replies: parts.Replies, Metrics: telemetry.NewMetrics(s.Books().Gauges),
+		Server: s, Callers: desk, Replies: parts.Replies, Metrics: telemetry.NewMetrics(s.Books().Gauges),
 		Log: s.Log, Now: e.now, Key: parts.Key, Desk: parts.Desk, Passkeys: parts.Passkeys, Providers: parts.Providers, Workloads: parts.Workloads,
 	})
 	e.progress("answering at https://%s", l.Addr())
