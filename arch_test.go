@@ -139,7 +139,7 @@ var (
 	testRooms = "connector/connectortest internal/store/storetest internal/ownership/ownershiptest internal/versions/versionstest internal/server/servertest internal/flowtest internal/rig " +
 		"internal/demo/company internal/demo/scimdir internal/demo/ledgerapp"
 	testsMayAlso = map[string]string{
-		"internal/engine":            "internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv",
+		"internal/engine":            "internal/engine/riverqueue internal/store/sqlite internal/store/postgres source/csv connector/ldap connector/postgres",
 		"internal/engine/riverqueue": "internal/store/sqlite internal/store/postgres",
 		"internal/versions":          "internal/store/sqlite internal/store/postgres",
 		"internal/ownership":         "internal/store/sqlite internal/store/postgres",

@@ -68,6 +68,15 @@ type Recorder interface {
 	Stamps() []string
 }
 
+// A Watcher can tell for little whether anything changed on its system, so
+// that a scan can come at once instead of when it is due.
+type Watcher interface {
+	// Mark gives a text that is another one after anything changed that a Scan
+	// shows. It may change without that. A system that cannot tell is an Error
+	// of kind Unsupported.
+	Mark(ctx context.Context) (string, error)
+}
+
 // A Closer holds connections that can be let go.
 type Closer interface{ Close() error }
 

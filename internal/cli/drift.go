@@ -22,7 +22,7 @@ there, and what was changed by others than Onus. Each is a finding for whoever
 owns the system, until they choose: adopt it, revoke it or restore it.`,
 		Example: "  onus drift list\n  onus drift revoke fnd_4f… --dir acme --reason 'nobody knows who gave it'",
 	})
-	cmd.AddCommand(e.listDrift(), e.showDrift(),
+	cmd.AddCommand(e.listDrift(), e.showDrift(), e.scanCmd(),
 		e.repairCmd(onus.Adopt, "Let our record follow the system", `Adopt says that what is there may be there: whoever chose it, or who is named with
 --owner, answers for it, and --until ends it. What appeared gets a warrant, after
 the yes of whoever must approve of giving it. What vanished loses its warrants.
@@ -178,5 +178,31 @@ Only whoever answers for the system may choose, never about their own access.
 		cmd.Flags().Var(&until, "until", "the end of it, as 2026-09-30")
 	}
 	output.output(cmd)
+	return cmd
+}
+
+func (e *env) scanCmd() *cobra.Command {
+	var (
+		at  place
+		dir string
+	)
+	cmd := &cobra.Command{
+		Use: "scan SYSTEM", Short: "Look at one system now: something changed there", Args: needs("SYSTEM"),
+		Long: `Scan looks at one system before its time, and brings its findings up to date. At a server
+it is a hint: however many come, a system is scanned early once a minute at most. A server
+looks by itself where a system can tell of changes (LDAP, PostgreSQL).`,
+		Example: "  onus drift scan directory --dir acme",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.working(cmd.Context(), dir, at, func(s works, _ onus.Actor, _ string) error {
+				says, err := s.Scan(cmd.Context(), onus.SystemName(args[0]))
+				if err == nil {
+					fmt.Fprintf(e.out, "%s %s; onus drift list shows what differs\n", args[0], says)
+				}
+				return err
+			})
+		},
+	}
+	at.flags(anywhere(cmd))
+	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	return cmd
 }

@@ -103,6 +103,7 @@ type works interface {
 	Separations(ctx context.Context) ([]server.SeparationView, error)
 	Exempt(ctx context.Context, who string, o engine.ExemptOrder) (onus.Exemption, error)
 
+	Scan(ctx context.Context, system onus.SystemName) (says string, err error)
 	Repair(ctx context.Context, o engine.RepairOrder) ([]onus.Finding, error)
 	Pause(ctx context.Context, o engine.PauseOrder) (onus.Pause, error)
 	PreviewRecall(ctx context.Context, workflow onus.WorkflowName, version int) (server.RecallView, error)
@@ -145,6 +146,10 @@ func (h here) Sealed(context.Context) (string, error) { return h.Server.Sealed()
 
 func (h here) CallEmergency(ctx context.Context, o server.EmergencyOrder) (server.Called, error) {
 	return h.Emergency(ctx, o)
+}
+
+func (h here) Scan(ctx context.Context, system onus.SystemName) (string, error) {
+	return "is scanned", h.ScanNow(ctx, system)
 }
 
 func (h here) UndoScope(ctx context.Context, id string) (onus.ReversalScope, error) {

@@ -165,3 +165,56 @@ func (f forgetful) Apply(ctx context.Context, want connector.Desired) (connector
 	}
 	return done, err
 }
+
+// meddled is a system on which somebody changes something whenever an account
+// is enabled.
+type meddled struct {
+	connector.Connector
+
+	meddle func()
+}
+
+func (m meddled) Apply(ctx context.Context, want connector.Desired) (connector.Result, error) {
+	done, err := m.Connector.Apply(ctx, want)
+	if err == nil && want.Verb == onus.EnsureEnabled {
+		m.meddle()
+	}
+	return done, err
+}
+
+func (m meddled) Record(ctx context.Context, ref onus.AccountRef) (onus.Attributes, error) {
+	return m.Connector.(connector.Recorder).Record(ctx, ref)
+}
+
+func (m meddled) Stamps() []string { return m.Connector.(connector.Recorder).Stamps() }
+
+// Every update of a drill fails once: not persisted, and persisted with the
+// answer lost. Whoever comes after, as a new process would, goes on with it:
+// it passes, and nothing is left.
+func TestADrillThatIsCutGoesOn(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for n := 1; ; n += 3 {
+			w := drilled(newWorld(t))
+			healthy := w.store
+			b := &brokenStore{Store: healthy, failFrom: n, once: true, after: after}
+			w.engine(b)
+			for range 4 {
+				if _, err := w.eng.PlanAll(t.Context(), w.roster); err != nil || w.settleDown(10*time.Minute) != nil {
+					w.engine(healthy)
+					w.must(w.eng.WakeInterrupted(t.Context()))
+				}
+			}
+			drills := all(w, store.Drills)
+			if len(drills) != 1 || drills[0].State != onus.DrillPassed {
+				t.Errorf("update %d lost, persisted %v: %d drills, the first %s: %s", n, after, len(drills), drills[0].State, drills[0].Why)
+			}
+			if got := w.dir.Access()["canary"]; got.Enabled || len(got.Holds) > 0 || len(w.exceptions()) > 0 {
+				t.Errorf("update %d lost, persisted %v: the canary has %v; open %v", n, after, got, w.exceptions())
+			}
+			w.sound()
+			if b.n < n {
+				break
+			}
+		}
+	}
+}

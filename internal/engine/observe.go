@@ -29,6 +29,15 @@ func (e *Engine) Observe(ctx context.Context) error {
 	return nil
 }
 
+// ObserveOne scans one system.
+func (e *Engine) ObserveOne(ctx context.Context, name onus.SystemName) error {
+	sys := e.Program.Systems[name]
+	if sys == nil {
+		return onus.Errorf(onus.NotFound, "onus check lists what is defined", "there is no system %s", name)
+	}
+	return e.observe(ctx, sys)
+}
+
 // sighting is one account as a scan found it, against what was known.
 type sighting struct {
 	seen   reconcile.Observed

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/server"
 )
@@ -54,6 +55,17 @@ func (a *api) findings() {
 			}
 			f, err := a.Server.Books().Finding(ctx, id)
 			return &struct{ Body server.FindingView }{f}, err
+		})
+
+	handle(a, operation(http.MethodPost, "/systems/{system}/scans", "hint-scan", "Say that something changed on a system: it is scanned soon, however many say so"),
+		func(ctx context.Context, who Caller, in *struct {
+			System onus.SystemName `path:"system" example:"corp-ldap"`
+		},
+		) (*struct{}, error) {
+			if err := a.may(ctx, who, authority.Look, server.Ref{Kind: "system", ID: string(in.System)}); err != nil {
+				return nil, err
+			}
+			return nil, a.Server.HintScan(in.System)
 		})
 
 	handle(a, operation(http.MethodPost, "/repairs", "repair", "Choose what becomes of findings, all or none"),

@@ -55,3 +55,10 @@ func (s *Server) OverrideDrill(ctx context.Context, o engine.DrillOverride) (ser
 	resp, err := s.api.OverrideDrill(ctx, string(o.Workflow), client.OverrideDrillJSONRequestBody{Hours: o.Lasts.Hours(), Reason: o.Reason})
 	return ask[server.DrillingView](s, resp, err)
 }
+
+// Scan says that something changed on a system.
+func (s *Server) Scan(ctx context.Context, system onus.SystemName) (string, error) {
+	resp, err := s.api.HintScan(ctx, string(system))
+	_, err = answer(s, resp, err, nil)
+	return "is scanned soon", err
+}

@@ -192,6 +192,7 @@ func (s *Server) Serve(ctx context.Context, every time.Duration) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { s.publishEvery(ctx, time.Second) })
 	beside.Go(func() { s.notifyEvery(ctx, time.Second) })
+	beside.Go(func() { s.scanEarly(ctx) })
 	defer beside.Wait()
 	defer stop()
 	tick := time.NewTicker(every)

@@ -25,3 +25,12 @@ func NewLocalLimit(now func() time.Time, rates map[onus.SystemName]float64) engi
 func NewSharedLimit(ctx context.Context, db *sql.DB, rates map[onus.SystemName]float64) (engine.Limiter, error) {
 	return &sharedLimit{db: db, rates: rates}, makeRateTable(ctx, db)
 }
+
+// Hints are the systems to be scanned before their time.
+type Hints struct{ hints }
+
+// Tell notes a hint.
+func (h *Hints) Tell(system onus.SystemName, now time.Time) { h.tell(system, now) }
+
+// Take gives the systems whose early scan is due.
+func (h *Hints) Take(now time.Time) []onus.SystemName { return h.take(now) }

@@ -56,6 +56,7 @@ type Server struct {
 	draft   *flow.Draft  // what the folder holds now
 	trial   bool         // it only tries out what is not published: nothing that it finds is kept
 	leading sync.Mutex   // see lead
+	hinted  hints        // systems to be scanned before their time
 
 	using  sync.RWMutex // held to change what is published, and shared to work with it
 	store  store.Store
