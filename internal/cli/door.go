@@ -70,7 +70,7 @@ func (e *env) withDoor(ctx context.Context, s *server.Server, d door, do func(co
 	}()
 	desk := httpapi.AtDesk{Desk: parts.Desk}
 	pages := console.New(console.Config{
-		Server: s, Providers: slices.Collect(maps.Keys(parts.Providers)), Log: s.Log, Now: e.now, UntilClosing: httpapi.UntilClosing,
+		Server: s, Desk: parts.Desk, Providers: slices.Collect(maps.Keys(parts.Providers)), Log: s.Log, Now: e.now, UntilClosing: httpapi.UntilClosing,
 		Viewer: func(r *http.Request) (console.Viewer, error) {
 			in, err := desk.Person(r)
 			return console.Viewer{Mail: in.Name, ID: in.Identity}, err

@@ -21,6 +21,7 @@ type approvalView struct {
 	Stands  []field // where it stands: the plan, who is needed, the stage
 	Seen    string
 	Can     bool
+	Signs   bool // a yes counts only when it is signed
 	Changes []riskView
 	Beside  []server.Answerer // who is asked beside whoever looks
 	Reason  string            // that was typed, when it could not be done
@@ -51,7 +52,11 @@ func (h *console) approvalView(ctx context.Context, l look) (approvalView, error
 	if err != nil {
 		return approvalView{}, err
 	}
-	return weighed(w, l.now), nil
+	v := weighed(w, l.now)
+	if v.Can {
+		v.Signs, err = h.Server.MustSign(ctx, w.Approval, l.who.Mail)
+	}
+	return v, err
 }
 
 // weighed is the page of an approval, at a time.
@@ -93,14 +98,18 @@ func (h *console) answer(ctx context.Context, l look) (view, error) {
 	if err := l.ParseForm(); err != nil {
 		return view{}, onus.Errorf(onus.Invalid, "send it again", "the form could not be read")
 	}
-	vote, reason := l.PostForm.Get("says"), strings.TrimSpace(l.PostForm.Get("reason"))
+	// A form sends the ends of lines in its own way; what was signed has them as they were typed.
+	vote, reason := l.PostForm.Get("says"), strings.TrimSpace(strings.ReplaceAll(l.PostForm.Get("reason"), "\r\n", "\n"))
 	switch {
 	case vote != "yes" && vote != "no":
 		err = onus.Errorf(onus.Invalid, "", "say yes or no")
 	case l.PostForm.Get("seen") != v.Seen:
 		err = onus.Errorf(onus.Conflict, "this is how it is now; nothing was recorded", "it changed while you looked at it")
 	default:
-		_, err = h.Server.Answer(ctx, engine.Vote{Approval: v.ID, Yes: vote == "yes", Reason: reason, By: l.who.actor(), Person: l.who.Mail, Among: 1})
+		var signed *onus.Signed
+		if signed, err = h.signature(ctx, l); err == nil {
+			_, err = h.Server.Answer(ctx, engine.Vote{Approval: v.ID, Yes: vote == "yes", Reason: reason, By: l.who.actor(), Person: l.who.Mail, Among: 1, Signed: signed})
+		}
 	}
 	if err == nil {
 		return view{goTo: "/approvals/" + v.ID}, nil
@@ -114,4 +123,18 @@ func (h *console) answer(ctx context.Context, l look) (view, error) {
 	}
 	v.Reason, v.Wrong = reason, says
 	return view{title: titleOf(v), status: says.status, command: "onus approvals show " + v.ID, body: approval(v)}, nil
+}
+
+// signature is what a passkey signed of a form; nil: nothing. Whether it counts
+// the engine says.
+func (h *console) signature(ctx context.Context, l look) (*onus.Signed, error) {
+	statement, answer := l.PostForm.Get("statement"), l.PostForm.Get("assertion")
+	if statement == "" || h.Desk == nil {
+		return nil, nil //nolint:nilnil // an unsigned form is no error
+	}
+	st, err := onus.ParseStatement(strings.ReplaceAll(statement, "\r\n", "\n"))
+	if err != nil {
+		return nil, onus.Errorf(onus.Invalid, "try again", "what was signed cannot be read: %w", err)
+	}
+	return h.Desk.SignedBy(ctx, st, []byte(answer))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/authn"
 	"github.com/onus-id/onus/internal/authority"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/server"
@@ -40,6 +41,7 @@ func (v Viewer) acts(flow.Organisation) (onus.Actor, string) { return v.actor(),
 type Config struct {
 	Server    *server.Server
 	Viewer    func(*http.Request) (Viewer, error) // a Denied error: nobody is signed in
+	Desk      *authn.Desk                         // where passkeys are known; nil: nobody signs here
 	Providers []string                            // of single sign-on, by the name in their address
 	Log       *slog.Logger
 	Now       func() time.Time

@@ -35,6 +35,13 @@ func ExceptionPage(p server.Problem, mail string, now time.Time) templ.Component
 // ApprovalPage is that of an approval.
 func ApprovalPage(w server.Weighed, now time.Time) templ.Component { return approval(weighed(w, now)) }
 
+// SignedApprovalPage is that of an approval whose yes must be signed.
+func SignedApprovalPage(w server.Weighed, now time.Time) templ.Component {
+	v := weighed(w, now)
+	v.Signs = true
+	return approval(v)
+}
+
 // RunPage is that of a run.
 func RunPage(r server.RunView, now time.Time) templ.Component { return run(runOf(r, now)) }
 

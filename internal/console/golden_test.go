@@ -84,6 +84,7 @@ func pages() map[string]templ.Component {
 		"exception-decided": console.ExceptionPage(server.Problem{Exception: decided}, viktor, noon),
 		"exception-drill":   console.ExceptionPage(server.Problem{Exception: drill}, viktor, noon),
 		"approval":          console.ApprovalPage(asked, noon),
+		"approval-signed":   console.SignedApprovalPage(asked, noon),
 		"approval-barred":   console.ApprovalPage(barred, noon),
 		"run":               console.RunPage(run, noon),
 		"identity":          console.IdentityPage(who, noon),

@@ -103,7 +103,7 @@ func (w *world) open() {
 	w.desk = parts.Desk
 	desk := httpapi.AtDesk{Desk: parts.Desk}
 	pages := console.New(console.Config{
-		Server: w.server, Now: time.Now, UntilClosing: httpapi.UntilClosing,
+		Server: w.server, Desk: parts.Desk, Now: time.Now, UntilClosing: httpapi.UntilClosing,
 		Viewer: func(r *http.Request) (console.Viewer, error) {
 			in, err := desk.Person(r)
 			return console.Viewer{Mail: in.Name, ID: in.Identity}, err

@@ -126,6 +126,15 @@ func (e *Engine) attestDecision(ctx context.Context, tx store.Tx, ev *ledger.Eve
 	return e.attest(ctx, tx, ev, d.Signed, aboutException(x, Order{Act: d.Act}), who.ID, d.Reason, d.With)
 }
 
+// MustSign says why a yes of somebody counts only when they sign it, if so.
+func (e *Engine) MustSign(ctx context.Context, r store.Reader, a onus.Approval, person string) error {
+	who, _, err := personOf(ctx, r, person)
+	if err != nil {
+		return err
+	}
+	return e.mustSign(ctx, r, a, who)
+}
+
 // mustSign says why a yes that nobody signed does not count, if so: what is
 // critical wants a signature of whoever can give one.
 func (e *Engine) mustSign(ctx context.Context, r store.Reader, a onus.Approval, who onus.Identity) error {

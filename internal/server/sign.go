@@ -26,6 +26,19 @@ func (s *Server) StateVote(ctx context.Context, v engine.Vote) (st onus.Statemen
 	return st, err
 }
 
+// MustSign says whether a yes of somebody to an approval counts only when they
+// sign it.
+func (s *Server) MustSign(ctx context.Context, a onus.Approval, person string) (must bool, err error) {
+	err = s.store.View(ctx, func(r store.Reader) error {
+		err := s.Engine.MustSign(ctx, r, a, person)
+		if must = onus.KindOf(err) == onus.Denied; must {
+			return nil
+		}
+		return err
+	})
+	return must, err
+}
+
 // StateOrder writes the statement that a person signs to decide so on an
 // exception. Whom an amendment names it turns into an ID, as Decide does.
 func (s *Server) StateOrder(ctx context.Context, o engine.Order) (st onus.Statement, err error) {

@@ -59,6 +59,34 @@
     }
   };
 
+  // What counts only when it is signed: the passkey signs the statement that
+  // the server makes of the answer, and the form takes both along.
+  const sign = async (form, button) => {
+    const wrong = $("[data-unsigned]", form), reason = $("[name=reason]", form).value.trim();
+    wrong.hidden = true;
+    all("[data-signed]", form).forEach((field) => field.remove());
+    try {
+      const { statement, passkey } = await post(form.dataset.sign, { yes: button.value === "yes", reason });
+      if (!passkey) throw new Error("You have no passkey here. Register one, or sign at the command line: onus approve --sign KEYFILE");
+      const key = await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(passkey.publicKey) });
+      for (const [name, value] of [["statement", statement], ["assertion", JSON.stringify(key)]]) {
+        const field = document.createElement("input");
+        Object.assign(field, { type: "hidden", name, value });
+        field.dataset.signed = "";
+        form.append(field);
+      }
+      form.requestSubmit(button);
+    } catch (e) {
+      wrong.textContent = "Nothing was recorded, for it was not signed. " + (e.name === "NotAllowedError" ? "The passkey was not used: try again, or sign at the command line: onus approve --sign KEYFILE" : e.message) + ".";
+      wrong.hidden = false;
+    }
+  };
+  document.addEventListener("submit", (e) => {
+    if (e.target.dataset.sign === undefined || e.submitter?.value !== "yes" || $("[data-signed]", e.target)) return;
+    e.preventDefault();
+    sign(e.target, e.submitter);
+  });
+
   // Keys. One that decides counts down first, and Escape takes it back.
   const undo = 4;
   let pending;
