@@ -3,10 +3,10 @@ package versions
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/store"
-	"time"
 )
 
 // Unproven names the workflows that are not as they were under a program, and
