@@ -212,7 +212,7 @@ func fault(err error) bool {
 var lonely = map[string]func(l *loner, who string, by onus.Actor) error{
 	"request": func(l *loner, who string, by onus.Actor) error {
 		o := server.RequestOrder{
-			Wants: []onus.Wanted{{System: "directory", Entitlement: payments}}, For: []string{rapid.SampledFrom(append(logins, "team")).Draw(l.rt, "for")},
+			Wants: []onus.Wanted{{System: "directory", Entitlement: payments}}, For: []string{rapid.SampledFrom(append([]string{who, who, who, who, "team"}, logins...)).Draw(l.rt, "for")},
 			Until: l.now.Add(100 * time.Hour), Reason: "work", By: by, Person: who,
 		}
 		_, err := l.s.Request(l.Context(), o)
@@ -226,16 +226,18 @@ var lonely = map[string]func(l *loner, who string, by onus.Actor) error{
 		return err
 	},
 	"emergency": func(l *loner, who string, by onus.Actor) error {
-		o := server.EmergencyOrder{What: []string{payments}, For: rapid.SampledFrom(append(logins, "")).Draw(l.rt, "for"), Reason: "payday", By: by, Person: who}
+		o := server.EmergencyOrder{What: []string{payments}, For: rapid.SampledFrom(append([]string{who, who, who}, logins...)).Draw(l.rt, "for"), Reason: "payday", By: by, Person: who}
 		_, err := l.s.Emergency(l.Context(), o)
 		return err
 	},
-	"answer": func(l *loner, who string, by onus.Actor) error {
+	"answer": func(l *loner, _ string, by onus.Actor) error {
 		all, err := l.s.Books().Approvals(l.Context(), false)
 		for _, a := range all {
-			v := engine.Vote{Approval: a.ID, Yes: true, By: by, Person: who, Reason: "seen"}
-			if _, err := l.s.Answer(l.Context(), v); fault(err) {
-				return err
+			for _, face := range l.faces {
+				v := engine.Vote{Approval: a.ID, Yes: true, By: by, Person: face, Reason: "seen"}
+				if _, err := l.s.Answer(l.Context(), v); fault(err) {
+					return err
+				}
 			}
 		}
 		return err
@@ -398,7 +400,16 @@ var lonely = map[string]func(l *loner, who string, by onus.Actor) error{
 		if err != nil {
 			return err
 		}
-		me, whom := server.SignedIn{Identity: id, Name: who}, rapid.SampledFrom(staff).Draw(l.rt, "whom")
+		var likely []string
+		waiting, err := l.s.Books().Approvals(l.Context(), false)
+		if err != nil {
+			return err
+		}
+		for _, a := range waiting { // whose yes is wanted
+			likely = append(likely, a.WaitsFor...)
+		}
+		likely = append(likely, staff...)
+		me, whom := server.SignedIn{Identity: id, Name: who}, rapid.SampledFrom(likely).Draw(l.rt, "whom")
 		code, inv, err := l.s.Invite(l.Context(), desk, me, whom)
 		if err != nil {
 			return err
@@ -435,7 +446,7 @@ func TestNobodyAloneGivesCriticalAccess(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	names = append(names, "request", "answer", "answer", "decide", "publish", "wait") // what comes of the others
+	names = append([]string{"request", "answer", "become", "publish", "decide", "wait"}, names...) // what stands first is drawn more often
 	rapid.Check(t, func(rt *rapid.T) {
 		h := first.copied()
 		s, err := server.Open(t.Context(), h.options())
@@ -443,7 +454,7 @@ func TestNobodyAloneGivesCriticalAccess(t *testing.T) {
 			rt.Fatal(err)
 		}
 		defer s.Close(t.Context())
-		l := &loner{house: h, rt: rt, s: s, faces: []string{rapid.SampledFrom(staff).Draw(rt, "who")}}
+		l := &loner{house: h, rt: rt, s: s, faces: []string{rapid.SampledFrom(append([]string{"paul@starter.example", "omar@starter.example"}, staff...)).Draw(rt, "who")}}
 		for range rapid.IntRange(4, 14).Draw(rt, "acts") {
 			act, who := rapid.SampledFrom(names).Draw(rt, "act"), rapid.SampledFrom(l.faces).Draw(rt, "as")
 			err := lonely[act](l, who, "os:test")
