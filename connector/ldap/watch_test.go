@@ -11,8 +11,12 @@ import (
 // while nobody does.
 func TestTheMarkTellsOfAChange(t *testing.T) {
 	g := newTarget(t, rig.NeedSlapd(t), nil)
+	w, can := g.c.(connector.Watcher)
+	if !can {
+		t.Fatal("it tells of no changes")
+	}
 	mark := func() string {
-		m, err := g.c.(connector.Watcher).Mark(t.Context())
+		m, err := w.Mark(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,10 @@ import (
 // The mark is another one within moments after somebody else granted a role.
 func TestTheMarkTellsOfAChange(t *testing.T) {
 	x := newTarget(t, nil)
-	w := x.c.(connector.Watcher)
+	w, can := x.c.(connector.Watcher)
+	if !can {
+		t.Fatal("it tells of no changes")
+	}
 	first, err := w.Mark(t.Context())
 	if err != nil || first == "" {
 		t.Fatalf("the mark is %q: %v", first, err)

@@ -69,11 +69,11 @@ func (e *Engine) record(ctx context.Context, system onus.SystemName, refs []onus
 		}
 		return e.call(ctx, system, func(ctx context.Context) error {
 			a, err := get(ctx)
-			if connector.KindOf(err) == connector.NotFound && err != nil {
-				return nil
-			}
-			if err == nil {
+			switch {
+			case err == nil:
 				found[a.Ref], err = recorded(ctx, conn, a)
+			case connector.KindOf(err) == connector.NotFound:
+				err = nil // it is compared as not there
 			}
 			return err
 		})

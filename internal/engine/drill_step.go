@@ -54,7 +54,7 @@ func (s *drillStep) step(ctx context.Context) (more bool, err error) {
 		return true, s.lose(ctx, "another version of the workflow went live meanwhile")
 	}
 	if late {
-		return true, s.lose(ctx, cmp.Or(d.Trouble, fmt.Sprintf("it was not over by %s", d.Due.UTC().Format("2006-01-02 15:04 MST"))))
+		return true, s.lose(ctx, cmp.Or(d.Trouble, "it was not over by "+d.Due.UTC().Format("2006-01-02 15:04 MST")))
 	}
 	at, back := d.Back()
 	stage := &d.Stages[at]

@@ -59,6 +59,7 @@ func (w *world) proof() onus.Drilling {
 
 func TestADrillUndoesWhatItDidAndComparesBitForBit(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, fresh func(*testing.T) *world) {
+		t.Helper()
 		w := drilled(fresh(t))
 		w.dir.Fail(connectortest.OpApply, 0, connectortest.IsSlow(1, time.Second))
 		d := w.aDrill()
