@@ -106,11 +106,12 @@ func asks(asked []field, where []string, lines []trail.Line, size, next int64, n
 }
 
 func logCommand(asked []field) string {
-	command := "onus log"
+	var command strings.Builder
+	command.WriteString("onus log")
 	for _, a := range asked {
-		command += " --" + a.Name + " '" + strings.ReplaceAll(a.Value, "'", `'\''`) + "'"
+		command.WriteString(" --" + a.Name + " '" + strings.ReplaceAll(a.Value, "'", `'\''`) + "'")
 	}
-	return command
+	return command.String()
 }
 
 // An entryView answers: what does this entry say, what led to it, and does the
