@@ -232,6 +232,11 @@ func (y *year) asked(login, what string) string {
 			return "finding " + string(f.Kind)
 		}
 	}
+	for _, a := range all(y.world, store.Approvals) {
+		if what == "role:write" && a.Identity == id && a.State == onus.ApprovalDenied {
+			return "approval " + a.ID + ", which was asked anew on other facts, and denied: " + a.Why
+		}
+	}
 	runs := map[onus.RunID]bool{}
 	for _, run := range all(y.world, store.Runs) {
 		runs[run.ID] = run.Identity == id && !run.State.Ended()
