@@ -26,7 +26,7 @@ func provider(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: provider FILE")
 	}
 	users := map[string]map[string]any{}
-	for _, name := range strings.Fields("ana chidi george helen ingrid mara nadia noor omar priya tomas viktor yuki") {
+	for name := range strings.FieldsSeq("ana chidi george helen ingrid mara nadia noor omar priya tomas viktor yuki") {
 		users[name] = map[string]any{
 			"ID": name, "Username": name, "Password": "verysecure", "Email": name + "@starter.example", "EmailVerified": true, "PreferredLanguage": "en",
 		}
@@ -90,9 +90,9 @@ func signIn(ts *testscript.TestScript, name string, told func() string) string {
 		ts.Check(err)
 		return res.Request.URL, string(body)
 	}
-	form, _ := send(http.NewRequest(http.MethodGet, address, nil)) //nolint:noctx // the script's own time limit holds
+	form, _ := send(http.NewRequest(http.MethodGet, address, nil))
 	fields := url.Values{"username": {name}, "password": {"verysecure"}, "id": {form.Query().Get("authRequestID")}}
-	r, err := http.NewRequest(http.MethodPost, ts.Getenv("ISSUER")+"/login/username", strings.NewReader(fields.Encode())) //nolint:noctx // likewise
+	r, err := http.NewRequest(http.MethodPost, ts.Getenv("ISSUER")+"/login/username", strings.NewReader(fields.Encode()))
 	if err == nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -114,7 +114,7 @@ func login(ts *testscript.TestScript, _ bool, args []string) {
 	said, err := os.Create(ts.MkAbs("said-" + args[0]))
 	ts.Check(err)
 	var out bytes.Buffer
-	cmd := exec.Command(self, "login", ts.Getenv("URL"), "--no-browser", "--fingerprint", ts.ReadFile("stdout")) //nolint:noctx // signs in within the script's time limit
+	cmd := exec.Command(self, "login", ts.Getenv("URL"), "--no-browser", "--fingerprint", ts.ReadFile("stdout"))
 	cmd.Args[0] = "onus"
 	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), &out, said
 	for _, name := range []string{"PATH", "HOME", "XDG_CONFIG_HOME"} {

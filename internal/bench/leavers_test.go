@@ -44,7 +44,7 @@ func BenchmarkLeavers(b *testing.B) {
 	w.joins(together...)
 	w.goes()
 
-	var each []float64
+	each := make([]float64, 0, len(alone))
 	for _, who := range alone {
 		began := time.Now()
 		w.happens(onus.Departed, who)
@@ -123,7 +123,7 @@ func (w *workshop) confirmed(since time.Time, but onus.SystemName) []float64 {
 		}
 		return err
 	}))
-	var took []float64
+	took := make([]float64, 0, len(last))
 	for _, at := range last {
 		took = append(took, at.Sub(since).Seconds())
 	}

@@ -30,8 +30,7 @@ func BenchmarkReversal(b *testing.B) {
 	w.goes()
 	scope := onus.ReversalScope{Workflow: "w0", Version: 1}
 	var all []float64
-	var f figure
-	f = turns(b, alone, func(int) pace {
+	f := turns(b, alone, func(int) pace {
 		return perSecond(undone, func() {
 			began := time.Now()
 			p, err := w.eng.PreviewReversal(b.Context(), w.roster, scope, "")

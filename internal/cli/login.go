@@ -139,7 +139,7 @@ func (e *env) show(ctx context.Context, address string, noBrowser bool) error {
 		if runtime.GOOS == "darwin" {
 			opener = "open"
 		}
-		if err := exec.CommandContext(ctx, opener, address).Start(); err == nil {
+		if err := exec.CommandContext(ctx, opener, address).Start(); err == nil { //nolint:gosec // an address over HTTP that was looked at; no shell reads it
 			fmt.Fprintf(e.err, "sign in in your browser; if none opened, go to\n  %s\n", address)
 			return nil
 		}

@@ -31,7 +31,7 @@ func driftPages() map[string]templ.Component {
 	}
 	ordered := appeared
 	ordered.State, ordered.Repair, ordered.Person, ordered.Reason, ordered.Can = onus.FindingOrdered, onus.Revoke, viktor, evil, nil
-	var many []server.FindingView
+	many := make([]server.FindingView, 0, 120)
 	for i := range 120 {
 		f := appeared
 		f.ID, f.Holder, f.Found = fmt.Sprintf("fnd_%03d", i), fmt.Sprintf("holder%03d", 119-i), noon.Add(-time.Duration(i)*time.Minute)

@@ -108,7 +108,7 @@ func healthOf(rep server.HealthView, days int, now time.Time) healthView {
 }
 
 func pathFacts(w *health.Workflow) []field {
-	all := []field{
+	all := []field{ //nolint:prealloc // a few fields of a page
 		{"Met an exception", fmt.Sprintf("%d of %d, %d%%", w.Excepted, w.SetOut, w.Percent())},
 		{"Open now", strconv.Itoa(w.Open)},
 		{"Acknowledged in", took(w.Acknowledge)},

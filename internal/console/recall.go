@@ -71,8 +71,11 @@ func reached(r server.RecallView, name onus.WorkflowName, version int) recallVie
 	v.Title = fmt.Sprintf("Take %s@%d back?", name, version)
 	m := r.Reach.Measure
 	v.Counts = []field{
-		{"Reached", counted(len(r.People), "identity")}, {"With", counted(m.Changes, "change") + " that are confirmed"}, {"Privilege weight", strconv.Itoa(m.Weight)},
-		{"In", counted(r.Reach.Runs, "run")}, {"Of those under way", counted(r.Reach.UnderWay, "run")},
+		{"Reached", counted(len(r.People), "identity")},
+		{"With", counted(m.Changes, "change") + " that are confirmed"},
+		{"Privilege weight", strconv.Itoa(m.Weight)},
+		{"In", counted(r.Reach.Runs, "run")},
+		{"Of those under way", counted(r.Reach.UnderWay, "run")},
 	}
 	v.People = r.People[:min(len(r.People), mostReached)]
 	v.More = len(r.People) - len(v.People)

@@ -184,10 +184,10 @@ func (m meddled) Apply(ctx context.Context, want connector.Desired) (connector.R
 }
 
 func (m meddled) Record(ctx context.Context, ref onus.AccountRef) (onus.Attributes, error) {
-	return m.Connector.(connector.Recorder).Record(ctx, ref)
+	return m.Connector.(connector.Recorder).Record(ctx, ref) //nolint:errcheck // it is one
 }
 
-func (m meddled) Stamps() []string { return m.Connector.(connector.Recorder).Stamps() }
+func (m meddled) Stamps() []string { return m.Connector.(connector.Recorder).Stamps() } //nolint:errcheck // likewise
 
 // Every update of a drill fails once: not persisted, and persisted with the
 // answer lost. Whoever comes after, as a new process would, goes on with it:

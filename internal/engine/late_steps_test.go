@@ -23,7 +23,9 @@ func compensates(t *testing.T, fresh func(*testing.T) *world) *world {
 	rule.Tell = []string{ciso}
 	rule.Bounds.Uses = flow.Limit{Max: 100, Per: 24 * time.Hour}
 	rule.Steps = []flow.RuleStep{
-		{ID: "told", Do: onus.RuleTell}, {ID: "sessions", Do: onus.RuleSessions}, {ID: "secrets", Do: onus.RuleRotate, Hook: "soar"},
+		{ID: "told", Do: onus.RuleTell},
+		{ID: "sessions", Do: onus.RuleSessions},
+		{ID: "secrets", Do: onus.RuleRotate, Hook: "soar"},
 		{ID: "off", Do: onus.RuleDisable, After: time.Hour},
 	}
 	return w

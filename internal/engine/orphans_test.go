@@ -39,12 +39,12 @@ func (w *world) ruled(rules ...*flow.Rule) {
 	w.Helper()
 	w.stands(lena, onus.Active)
 	w.program.Rules = map[string]*flow.Rule{}
-	text := ""
+	var names []string
 	for _, r := range rules {
 		w.program.Rules[r.Name] = r
-		text += r.Name
+		names = append(names, r.Name)
 	}
-	w.program.Digest = onus.DigestOf([]byte("with rules " + text))
+	w.program.Digest = onus.DigestOf([]byte("with rules " + strings.Join(names, " ")))
 	versionstest.Publish(w, w.store, w.program)
 	for _, r := range rules {
 		w.answers(ownership.Accepts, ownership.PreapprovalID(r), lena)

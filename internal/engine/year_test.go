@@ -9,13 +9,14 @@ import (
 	"strings"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/connector"
 	"github.com/onus-id/onus/connector/connectortest"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/store"
 	"github.com/onus-id/onus/source"
-	"pgregory.net/rapid"
 )
 
 // What may happen in a year of TestSystemsEndAsRecordsAndDecisionsWarrantOrSomebodyIsAsked.

@@ -74,7 +74,7 @@ func TestManyErrorsAreReportedTogetherByWhoMaySeeEach(t *testing.T) {
 	w := newWorld(t)
 	path := api + "/errors/bulk"
 	about := func(whom ...string) map[string]any {
-		var list []map[string]any
+		list := make([]map[string]any, 0, len(whom))
 		for _, who := range whom {
 			list = append(list, map[string]any{"who": who, "what": "group:finance", "should_hold": who != "omar.farouk", "reason": "the audit"})
 		}

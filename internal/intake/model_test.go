@@ -205,7 +205,7 @@ func carryOut(d *desk, given map[onus.IdentityID]string) {
 			given[o.Identity] = o.After["dept"]
 		case onus.Departed:
 			delete(given, o.Identity)
-		case onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted, onus.Reviewed:
+		case onus.DateArrived, onus.Reversing, onus.Requested, onus.Drifted, onus.Reviewed, onus.Ruled:
 		}
 	}
 	d.act()

@@ -3,6 +3,7 @@ package remote_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -105,7 +106,7 @@ func TestOnlyTheAnswerThatWasAskedForIsTaken_RFC8252(t *testing.T) {
 	if err != nil || l.Token != "onus_made" {
 		t.Fatalf("%+v: %v", l, err)
 	}
-	if got := finished(); got["code"] != "C7" || got["state"] != "S4" || got["pending"] != "sealed" || got["hours"] != 1.0 || !strings.HasPrefix(got["name"].(string), "onus login") {
+	if got := finished(); got["code"] != "C7" || got["state"] != "S4" || got["pending"] != "sealed" || got["hours"] != 1.0 || !strings.HasPrefix(fmt.Sprint(got["name"]), "onus login") {
 		t.Errorf("the server is told %v", got)
 	}
 	if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimSuffix(strings.TrimPrefix(back, "http://"), "/onus/return")); err == nil {

@@ -428,7 +428,7 @@ var lonely = map[string]func(l *loner, who string, by onus.Actor) error{
 		}
 		return err
 	},
-	"wait": func(l *loner, _ string, _ onus.Actor) error {
+	"wait": func(l *loner, _ string, _ onus.Actor) error { //nolint:unparam // one of many that may
 		l.now = l.now.Add(rapid.SampledFrom([]time.Duration{time.Minute, 20 * time.Minute, 3 * time.Hour, 9 * time.Hour, 25 * time.Hour}).Draw(l.rt, "how long"))
 		return nil
 	},

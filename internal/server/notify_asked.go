@@ -24,7 +24,7 @@ type ChannelView struct {
 
 // ChannelsFor lists the channels, for whoever may see how Onus itself runs.
 func (s *Server) ChannelsFor(ctx context.Context, mail string) ([]ChannelView, error) {
-	if _, err := s.runs(ctx, mail); err != nil {
+	if err := s.runs(ctx, mail); err != nil {
 		return nil, err
 	}
 	unsent, err := s.Books().Notices(ctx, false)
@@ -56,13 +56,11 @@ func (s *Server) NoticesFor(ctx context.Context, mail string, all bool) ([]onus.
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.runs(ctx, mail)
-	switch onus.KindOf(err) {
-	case onus.Denied:
+	err = s.runs(ctx, mail)
+	if onus.KindOf(err) == onus.Denied {
 		return slices.DeleteFunc(found, func(n onus.Notice) bool { return !strings.EqualFold(n.Person, mail) }), nil
-	default:
-		return found, err
 	}
+	return found, err
 }
 
 // PractiseFor sends a practice message as a person orders it: to themself as
@@ -110,8 +108,8 @@ func (s *Server) orders(ctx context.Context, mail string, themselves bool) (stri
 	return ruling.Policy, err
 }
 
-// runs names the policy by which a person sees how Onus itself runs.
-func (s *Server) runs(ctx context.Context, mail string) (string, error) {
+// runs refuses whoever may not see how Onus itself runs.
+func (s *Server) runs(ctx context.Context, mail string) error {
 	ruling, err := s.May(ctx, mail, authority.Look, Ref{Kind: "onus"})
 	if err == nil && !ruling.Allowed {
 		ruling, err = s.May(ctx, mail, authority.Administer, Ref{Kind: "onus"})
@@ -119,7 +117,7 @@ func (s *Server) runs(ctx context.Context, mail string) (string, error) {
 	if err == nil {
 		err = ruling.Err()
 	}
-	return ruling.Policy, err
+	return err
 }
 
 // actor is who is signed in as the ledger names them.
