@@ -39,7 +39,7 @@ func (w *world) ruled(rules ...*flow.Rule) {
 	w.Helper()
 	w.stands(lena, onus.Active)
 	w.program.Rules = map[string]*flow.Rule{}
-	var names []string
+	names := make([]string, 0, len(rules))
 	for _, r := range rules {
 		w.program.Rules[r.Name] = r
 		names = append(names, r.Name)
