@@ -131,10 +131,21 @@ type works interface {
 	RequestErasure(ctx context.Context, by server.Eraser, subject, reason string) (server.Erasure, error)
 	ApproveErasure(ctx context.Context, by server.Eraser, id string) (server.ErasureReport, error)
 	RefuseErasure(ctx context.Context, by server.Eraser, id, why string) (server.Erasure, error)
+
+	Invite(ctx context.Context, person, whom string) (code string, inv server.Invitation, err error)
+	Vouch(ctx context.Context, person, id string) (server.Invitation, error)
 }
 
 // here does them beside the data, where some take less to be asked.
 type here struct{ *server.Server }
+
+func (h here) Invite(ctx context.Context, person, whom string) (code string, inv server.Invitation, err error) {
+	return h.InviteHere(ctx, person, whom)
+}
+
+func (h here) Vouch(ctx context.Context, person, id string) (server.Invitation, error) {
+	return h.VouchHere(ctx, person, id)
+}
 
 func (h here) Catalogue(context.Context) ([]server.CatalogueView, error) {
 	return h.Server.Catalogue(), nil

@@ -14,8 +14,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/oapi-codegen/runtime/types"
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/api/client"
+	"github.com/onus-id/onus/internal/server"
 )
 
 // An Ask is what a login wants of a server.
@@ -233,4 +235,20 @@ func (s *Server) RevokeToken(ctx context.Context, id string) error {
 	resp, err := s.api.RevokeToken(ctx, id)
 	_, err = answer(s, resp, err, nil)
 	return err
+}
+
+// Invite lets somebody sign in once, when another person has vouched for it.
+func (s *Server) Invite(ctx context.Context, _, whom string) (code string, inv server.Invitation, err error) {
+	resp, err := s.api.Invite(ctx, client.InviteJSONRequestBody{Mail: types.Email(whom)})
+	var made client.MadeInvitation
+	_, err = answer(s, resp, err, &made)
+	return made.Code, server.Invitation{ID: made.Id, Until: made.Until}, err
+}
+
+// Vouch says that whoever an invitation is for asked for it.
+func (s *Server) Vouch(ctx context.Context, _, id string) (server.Invitation, error) {
+	resp, err := s.api.Vouch(ctx, id)
+	var v client.KeptInvitation
+	_, err = answer(s, resp, err, &v)
+	return server.Invitation{ID: v.Id, Person: onus.IdentityID(v.Person), Until: v.Until}, err
 }

@@ -129,6 +129,37 @@ func (s *Server) Vouch(ctx context.Context, d *authn.Desk, by SignedIn, id strin
 	})
 }
 
+// InviteHere is Invite beside the data, by a person who need not be signed in.
+func (s *Server) InviteHere(ctx context.Context, person, whom string) (code string, inv Invitation, err error) {
+	d, by, err := s.atDesk(ctx, person)
+	if err != nil {
+		return "", inv, err
+	}
+	return s.Invite(ctx, d, by, whom)
+}
+
+// VouchHere is Vouch likewise: the only way for whoever comes second, whom
+// nobody who is signed in could vouch for.
+func (s *Server) VouchHere(ctx context.Context, person, id string) (Invitation, error) {
+	d, by, err := s.atDesk(ctx, person)
+	if err != nil {
+		return Invitation{}, err
+	}
+	return s.Vouch(ctx, d, by, id)
+}
+
+func (s *Server) atDesk(ctx context.Context, person string) (*authn.Desk, SignedIn, error) {
+	if person == "" {
+		return nil, SignedIn{}, onus.Errorf(onus.Denied, onus.UnknownActor, "to let somebody in must be a person's own act")
+	}
+	d, err := s.Desk()
+	if err != nil {
+		return nil, SignedIn{}, err
+	}
+	id, err := s.IdentityOf(ctx, person)
+	return d, SignedIn{Identity: id, Name: person}, err
+}
+
 // Vouchable lists the invitations that a person may vouch for.
 func (s *Server) Vouchable(ctx context.Context, mail string) (list []Invitation, err error) {
 	list = []Invitation{}
