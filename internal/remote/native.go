@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/oapi-codegen/runtime/types"
+
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/api/client"
 	"github.com/onus-id/onus/internal/server"
