@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onus-id/onus"
-	"github.com/onus-id/onus/internal/server"
 )
 
 func (e *env) notifyCmd() *cobra.Command {
@@ -16,7 +15,7 @@ func (e *env) notifyCmd() *cobra.Command {
 		Use: "notify", Short: "See who was told of what, and try the channels", Aliases: []string{"notices"},
 		Example: "  onus notify list\n  onus notify test ana@acme.example --dir acme",
 	})
-	cmd.AddCommand(list(e, e.reading, "notify", "those that were sent too", (*server.Books).Notices, e.tableOfNotices), e.notifyTest(), e.notifyRetry())
+	cmd.AddCommand(anywhere(list(e, e.looking, "notify", "those that were sent too", looks.Notices, e.tableOfNotices)), e.notifyTest(), e.notifyRetry())
 	return cmd
 }
 
@@ -60,8 +59,7 @@ func (e *env) notifyTest() *cobra.Command {
 		`Test sends a practice message: over a channel to whoever types this, or to a
 person on every channel that reaches them. It stays on record like every notice.`,
 		"  onus notify test mail --dir acme\n  onus notify test ana@acme.example --dir acme",
-		func(ctx context.Context, s *server.Server, word string) ([]onus.Notice, error) {
-			by, person := e.operator(s.Program.Organisation)
+		func(ctx context.Context, s works, by onus.Actor, person, word string) ([]onus.Notice, error) {
 			return s.Practise(ctx, word, person, by)
 		})
 }
@@ -71,15 +69,14 @@ func (e *env) notifyRetry() *cobra.Command {
 		`Retry tries a notice once more: one that was given up, or that waits for its next
 try. What it asked that was settled meanwhile is not asked again.`,
 		"  onus notify retry ntc_4f… --dir acme",
-		func(ctx context.Context, s *server.Server, word string) ([]onus.Notice, error) {
-			by, _ := e.operator(s.Program.Organisation)
+		func(ctx context.Context, s works, by onus.Actor, _, word string) ([]onus.Notice, error) {
 			v, err := s.RetryNotice(ctx, word, by)
 			return []onus.Notice{v}, err
 		})
 }
 
 // notifying is a command that sends, and says how that went.
-func (e *env) notifying(use, short, needed, long, example string, do func(context.Context, *server.Server, string) ([]onus.Notice, error)) *cobra.Command {
+func (e *env) notifying(use, short, needed, long, example string, do func(ctx context.Context, s works, by onus.Actor, person, word string) ([]onus.Notice, error)) *cobra.Command {
 	var (
 		at  place
 		dir string
@@ -88,11 +85,8 @@ func (e *env) notifying(use, short, needed, long, example string, do func(contex
 		Use: use, Short: short, Long: long, Example: example, Args: needs(needed),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			if err := server.Kept(at.data); err != nil {
-				return err
-			}
-			return e.with(ctx, e.options(dir, at), func(s *server.Server) error {
-				found, err := do(ctx, s, args[0])
+			return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
+				found, err := do(ctx, s, by, person, args[0])
 				if err != nil {
 					return err
 				}
@@ -108,7 +102,7 @@ func (e *env) notifying(use, short, needed, long, example string, do func(contex
 			})
 		},
 	}
-	at.flags(cmd)
+	at.flags(anywhere(cmd))
 	cmd.Flags().StringVar(&dir, "dir", ".", "the folder of definitions")
 	return cmd
 }

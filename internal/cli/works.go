@@ -40,6 +40,7 @@ type looks interface {
 	Finding(ctx context.Context, id string) (server.FindingView, error)
 	Reversals(ctx context.Context) ([]onus.Reversal, error)
 	Erasures(ctx context.Context, over bool) ([]server.Erasure, error)
+	Notices(ctx context.Context, over bool) ([]onus.Notice, error)
 
 	Owners(ctx context.Context, at time.Time) ([]ownership.Line, error)
 	Coverage(ctx context.Context) (ownership.Coverage, error)
@@ -132,6 +133,8 @@ type works interface {
 	ApproveErasure(ctx context.Context, by server.Eraser, id string) (server.ErasureReport, error)
 	RefuseErasure(ctx context.Context, by server.Eraser, id, why string) (server.Erasure, error)
 
+	Practise(ctx context.Context, to, person string, by onus.Actor) ([]onus.Notice, error)
+	RetryNotice(ctx context.Context, id string, by onus.Actor) (onus.Notice, error)
 	Invite(ctx context.Context, person, whom string) (code string, inv server.Invitation, err error)
 	Vouch(ctx context.Context, person, id string) (server.Invitation, error)
 }

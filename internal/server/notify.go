@@ -184,7 +184,7 @@ func (b *Books) Notices(ctx context.Context, all bool) (found []onus.Notice, err
 		return err
 	})
 	slices.Reverse(found)
-	return found, err
+	return append([]onus.Notice{}, found...), err
 }
 
 // SlackHandler takes the presses of buttons of every Slack channel that has a
