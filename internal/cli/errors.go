@@ -61,10 +61,7 @@ is. That is your word: it makes a verdict probable, and the ledger establishes i
 						return onus.Errorf(onus.Invalid, "leave it out", "--%s goes with --who and --what only", name)
 					}
 				}
-				if e.server != "" {
-					return onus.Errorf(onus.Invalid, "run it there, without --server and ONUS_SERVER", "many errors at once are reported only where Onus keeps its data")
-				}
-				return e.reportErrors(ctx, e.options(dir, at), file, finding, rev, rep.Reason, output.chosen)
+				return e.reportErrors(ctx, dir, at, file, server.ErrorBatch{Finding: finding, Reversal: rev, Reason: rep.Reason}, output.chosen)
 			}
 			switch {
 			case should == not:
@@ -104,11 +101,6 @@ is. That is your word: it makes a verdict probable, and the ledger establishes i
 	f.StringVar(&rep.Reason, "reason", "", "how you know; it stays on the record")
 	output.output(cmd)
 	return cmd
-}
-
-func (e *env) speaker(s *server.Server) attribution.Speaker {
-	by, person := e.operator(s.Program.Organisation)
-	return attribution.Speaker{By: by, Person: person}
 }
 
 func (e *env) errorList() *cobra.Command {

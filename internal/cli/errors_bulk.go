@@ -8,36 +8,27 @@ import (
 	"text/tabwriter"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/internal/attribution"
 	"github.com/onus-id/onus/internal/server"
 )
 
 // reportErrors reports what a file, a finding or a reversal says.
-func (e *env) reportErrors(ctx context.Context, o server.Options, file, finding, reversal, reason, form string) (err error) {
-	var reports []server.ErrorReport
+func (e *env) reportErrors(ctx context.Context, dir string, at place, file string, batch server.ErrorBatch, form string) error {
 	switch {
-	case file != "" && finding == "" && reversal == "":
+	case file != "" && batch.Finding == "" && batch.Reversal == "":
 		in, err := os.Open(file) //nolint:gosec // whoever runs us names it
 		if err != nil {
 			return onus.Errorf(onus.Invalid, "name a file that can be read with --file", "the list cannot be read: %w", err)
 		}
-		reports, err = server.ReadErrorReports(in)
+		batch.Reports, err = server.ReadErrorReports(in)
 		if err := errors.Join(err, in.Close()); err != nil {
 			return err
 		}
-	case file != "" || finding != "" && reversal != "":
+	case file != "" || batch.Finding != "" && batch.Reversal != "":
 		return onus.Errorf(onus.Invalid, "give one of them", "errors are reported from a file, a finding or a reversal")
 	}
-	return e.with(ctx, o, func(s *server.Server) error {
-		switch {
-		case finding != "":
-			reports, err = s.ErrorsOfFinding(ctx, finding, reason)
-		case reversal != "":
-			reports, err = s.ErrorsOfReversal(ctx, reversal, reason)
-		}
-		if err != nil {
-			return err
-		}
-		all, err := s.ReportErrors(ctx, e.speaker(s), reports)
+	return e.working(ctx, dir, at, func(s works, by onus.Actor, person string) error {
+		all, err := s.ReportBatch(ctx, attribution.Speaker{By: by, Person: person}, batch)
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/onus-id/onus"
 	"github.com/onus-id/onus/internal/evidence"
-	"github.com/onus-id/onus/internal/server"
 )
 
 func (e *env) evidenceCmd() *cobra.Command {
@@ -52,14 +51,12 @@ same size of the ledger gives the same bytes.`,
 				e.tellEvidence(rep, out)
 				return nil
 			}
-			switch {
-			case out == "":
-				return e.looking(ctx, at, func(b looks) error { return tell(b.Evidence(ctx, control, p)) })
-			case e.server != "":
-				return onus.Errorf(onus.Invalid, "run it there, without --server and ONUS_SERVER", "a bundle of evidence is made only where Onus keeps its data")
-			default:
-				return e.reading(ctx, at, func(b *server.Books) error { return tell(b.EvidenceBundle(ctx, control, p, out)) })
-			}
+			return e.looking(ctx, at, func(b looks) error {
+				if out == "" {
+					return tell(b.Evidence(ctx, control, p))
+				}
+				return tell(b.EvidenceBundle(ctx, control, p, out))
+			})
 		},
 	}
 	at.flags(anywhere(cmd))

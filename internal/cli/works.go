@@ -62,6 +62,7 @@ type looks interface {
 	AccessError(ctx context.Context, id string) (onus.AccessError, error)
 	Blast(ctx context.Context, id string) (attribution.Blast, error)
 	Evidence(ctx context.Context, control string, p evidence.Period) (evidence.Report, error)
+	EvidenceBundle(ctx context.Context, control string, p evidence.Period, out string) (evidence.Report, error)
 	StandingReport(ctx context.Context, name string, p evidence.Period) (evidence.StandingReport, error)
 }
 
@@ -126,6 +127,7 @@ type works interface {
 	LiftDenial(ctx context.Context, o review.Lift) (onus.Denial, error)
 
 	ReportError(ctx context.Context, by attribution.Speaker, rep server.ErrorReport) (onus.AccessError, error)
+	ReportBatch(ctx context.Context, by attribution.Speaker, batch server.ErrorBatch) ([]onus.AccessError, error)
 	AnswerError(ctx context.Context, o attribution.ErrorReply, match map[string]string) (onus.AccessError, error)
 	CloseError(ctx context.Context, by attribution.Speaker, id string, action onus.Corrective) (onus.AccessError, error)
 	UndoScope(ctx context.Context, id string) (onus.ReversalScope, error)

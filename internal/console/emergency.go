@@ -167,7 +167,7 @@ func (h *console) emergencyView(ctx context.Context, l look) (emergencyView, err
 func emergencyOf(x server.EmergencyView, ends, reviews bool, now time.Time) emergencyView {
 	v := emergencyView{EmergencyView: x, Now: now, Seen: string(onus.DigestOfJSON(x.Emergency))}
 	switch {
-	case x.State == onus.EmergencyStands && ends:
+	case x.State == onus.EmergencyStands && x.Stands != server.NotGone && ends:
 		v.Offers = "end"
 	case x.State == onus.EmergencyEnded && reviews:
 		v.Offers = "review"

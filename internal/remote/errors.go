@@ -94,3 +94,13 @@ func (s *Server) Receipt(ctx context.Context, event string) (ledger.Receipt, err
 	}
 	return r, nil
 }
+
+// ReportBatch opens several access errors, all or none.
+func (s *Server) ReportBatch(ctx context.Context, _ attribution.Speaker, batch server.ErrorBatch) ([]onus.AccessError, error) {
+	list := make([]client.Reported, 0, len(batch.Reports))
+	for _, rep := range batch.Reports {
+		list = append(list, client.Reported{Who: rep.Who, What: rep.What, ShouldHold: rep.ShouldHold, At: some(rep.At), Reason: some(rep.Reason)})
+	}
+	resp, err := s.api.ReportErrors(ctx, client.ReportErrorsRequest{Errors: &list, Finding: some(batch.Finding), Reversal: some(batch.Reversal), Reason: some(batch.Reason)})
+	return items[onus.AccessError](s, resp, err)
+}

@@ -203,6 +203,10 @@ func (b *Books) Emergency(ctx context.Context, id string) (v EmergencyView, err 
 	return v, err
 }
 
+// NotGone is how an emergency stands that is over while the systems do not show
+// that all of it is gone: nobody can end it once more.
+const NotGone = "over, and not confirmed gone"
+
 func (b *Books) emergencyView(ctx context.Context, r store.Reader, x onus.Emergency) (EmergencyView, error) {
 	v := EmergencyView{Emergency: x, Subject: called(ctx, r, x.For)}
 	for _, w := range x.Wants {
@@ -219,7 +223,7 @@ func (b *Books) emergencyView(ctx context.Context, r store.Reader, x onus.Emerge
 	of, err := b.requestView(ctx, r, req)
 	v.Stands = of.Stands
 	if !b.now().Before(x.Until) || req.State == onus.RequestWithdrawn {
-		v.Stands = "over, and not confirmed gone"
+		v.Stands = NotGone
 	}
 	return v, err
 }

@@ -230,3 +230,26 @@ func spelt(t onus.Target) string {
 	}
 	return string(t.System) + "/" + t.Entitlement
 }
+
+// An ErrorBatch is several access errors: a list, what a finding says, or what
+// a reversal undid.
+type ErrorBatch struct {
+	Reports           []ErrorReport
+	Finding, Reversal string
+	Reason            string // of what a finding or a reversal says
+}
+
+// ReportBatch opens the access errors of a batch: all of them, or none.
+func (s *Server) ReportBatch(ctx context.Context, by attribution.Speaker, b ErrorBatch) ([]onus.AccessError, error) {
+	reports, err := b.Reports, error(nil)
+	switch {
+	case b.Finding != "":
+		reports, err = s.ErrorsOfFinding(ctx, b.Finding, b.Reason)
+	case b.Reversal != "":
+		reports, err = s.ErrorsOfReversal(ctx, b.Reversal, b.Reason)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.ReportErrors(ctx, by, reports)
+}

@@ -1,0 +1,4 @@
+package remote
+
+// Unpack is unpack.
+var Unpack = unpack
