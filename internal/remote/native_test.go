@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -76,6 +77,7 @@ func get(t *testing.T, address, host string) (int, string) {
 func TestOnlyTheAnswerThatWasAskedForIsTaken_RFC8252(t *testing.T) {
 	p, finished := door(t, provider)
 	var back string
+	var browser sync.WaitGroup
 	l, err := remote.SignIn(t.Context(), p.login(), remote.Ask{Provider: "work", For: time.Hour}, func(address string) error {
 		u, err := url.Parse(address)
 		if err != nil {
@@ -86,7 +88,7 @@ func TestOnlyTheAnswerThatWasAskedForIsTaken_RFC8252(t *testing.T) {
 		if err != nil || host != "127.0.0.1" {
 			t.Errorf("it listens at %s: %v", back, err)
 		}
-		go func() {
+		browser.Go(func() {
 			for name, wrong := range map[string][2]string{
 				"another state":                       {back + "?state=S5&code=C", ""},
 				"no state":                            {back + "?code=C", ""},
@@ -100,9 +102,10 @@ func TestOnlyTheAnswerThatWasAskedForIsTaken_RFC8252(t *testing.T) {
 			if status, says := get(t, back+"?state=S4&code=C7", ""); status != http.StatusOK || !strings.Contains(says, "close this page") {
 				t.Errorf("the answer is answered %d %s", status, says)
 			}
-		}()
+		})
 		return nil
 	})
+	browser.Wait()
 	if err != nil || l.Token != "onus_made" {
 		t.Fatalf("%+v: %v", l, err)
 	}
@@ -120,13 +123,15 @@ func TestOnlyTheAnswerThatWasAskedForIsTaken_RFC8252(t *testing.T) {
 func TestARefusalIsTold(t *testing.T) {
 	for said, want := range map[string]string{"access_denied": "access_denied", "<script>": "nothing that can be understood"} {
 		p, finished := door(t, provider)
+		var browser sync.WaitGroup
 		_, err := remote.SignIn(t.Context(), p.login(), remote.Ask{Provider: "work", For: time.Hour}, func(address string) error {
 			u, err := url.Parse(address)
 			if err == nil {
-				go get(t, u.Query().Get("redirect_uri")+"?state=S4&error="+url.QueryEscape(said), "")
+				browser.Go(func() { get(t, u.Query().Get("redirect_uri")+"?state=S4&error="+url.QueryEscape(said), "") })
 			}
 			return err
 		})
+		browser.Wait()
 		if onus.KindOf(err) != onus.Denied || !strings.HasSuffix(err.Error(), want) || finished() != nil {
 			t.Errorf("%s: %v", said, err)
 		}
