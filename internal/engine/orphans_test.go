@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/onus-id/onus"
+	"github.com/onus-id/onus/connector/connectortest"
 	"github.com/onus-id/onus/internal/engine"
 	"github.com/onus-id/onus/internal/flow"
 	"github.com/onus-id/onus/internal/ownership"
@@ -205,19 +206,23 @@ func TestEveryStepAgainstAnOrphanIsReversible(t *testing.T) {
 	}
 }
 
+// matches puts an account that a rule is at to Ana.
+func (w *world) matches(h onus.Handling) {
+	w.Helper()
+	w.must(w.store.Update(w.Context(), func(tx store.Tx) error {
+		a, err := store.Accounts.Get(w.Context(), tx, store.AccountID(h.System, h.Account))
+		if err != nil {
+			return err
+		}
+		a.Identity, a.Matched = "idn_ana", "by hand"
+		_, err = store.Accounts.Put(w.Context(), tx, ledger.Event{Type: ledger.AccountObserved, Actor: "os:test"}, a)
+		return err
+	}))
+}
+
 func TestAnOwnerWhoIsFoundStopsTheQuarantine(t *testing.T) {
 	for name, finds := range map[string]func(*world, onus.Handling){
-		"it is matched": func(w *world, h onus.Handling) {
-			w.must(w.store.Update(w.Context(), func(tx store.Tx) error {
-				a, err := store.Accounts.Get(w.Context(), tx, store.AccountID(h.System, h.Account))
-				if err != nil {
-					return err
-				}
-				a.Identity, a.Matched = "idn_ana", "by hand"
-				_, err = store.Accounts.Put(w.Context(), tx, ledger.Event{Type: ledger.AccountObserved, Actor: "os:test"}, a)
-				return err
-			}))
-		},
+		"it is matched":        (*world).matches,
 		"it is gone":           func(w *world, _ onus.Handling) { w.dir.Delete("svc-old"); w.observe() },
 		"its owner chose":      func(w *world, h onus.Handling) { w.must(w.tryRepair(onus.Revoke, h.Finding)) },
 		"the rule is narrower": func(w *world, _ onus.Handling) { w.program.Rules["nobodys"].Bounds.Systems = []onus.SystemName{"db"} },
@@ -257,22 +262,11 @@ func TestAnOwnerWhoIsFoundWhileAStepIsHeldKeepsTheAccount(t *testing.T) {
 	if !w.enabled("svc-a") || !w.enabled("svc-b") {
 		t.Fatal("the system's guard held nothing")
 	}
-	w.must(w.store.Update(w.Context(), func(tx store.Tx) error {
-		for _, h := range all(w, store.Handlings) {
-			if h.Name != "svc-a" {
-				continue
-			}
-			a, err := store.Accounts.Get(w.Context(), tx, store.AccountID(h.System, h.Account))
-			if err != nil {
-				return err
-			}
-			a.Identity = "idn_ana"
-			if _, err := store.Accounts.Put(w.Context(), tx, ledger.Event{Type: ledger.AccountObserved, Actor: "os:test"}, a); err != nil {
-				return err
-			}
+	for _, h := range w.handlings() {
+		if h.Name == "svc-a" {
+			w.matches(h)
 		}
-		return nil
-	}))
+	}
 	for _, x := range w.exceptions() {
 		if x.Category == onus.GuardTripped {
 			w.decide(engine.Override, x, nil)
@@ -285,6 +279,23 @@ func TestAnOwnerWhoIsFoundWhileAStepIsHeldKeepsTheAccount(t *testing.T) {
 	if w.enabled("svc-b") || w.enabled("svc-c") {
 		t.Errorf("what is still nobody's was not disabled: %+v", w.exceptions())
 	}
+}
+
+// An owner who is found after a step was begun and its request was lost: it is
+// not made once more.
+func TestAnOwnerWhoIsFoundAfterALostRequestKeepsTheAccount(t *testing.T) {
+	w := quarantines(t, newWorld)
+	w.goes(onus.Joined, "ana", nil)
+	h := w.orphaned("svc-old", 0)
+	w.dir.Fail(connectortest.OpApply, 1, connectortest.LosesRequest())
+	w.dir.Fail(connectortest.OpVerify, 1, connectortest.Meddles(func() { w.matches(h) }))
+	w.later(week)
+	w.cycle()
+	w.cycle()
+	if w.dir.Calls(connectortest.OpVerify) == 0 || !w.enabled("svc-old") {
+		t.Errorf("it was disabled although its owner was found")
+	}
+	w.sound()
 }
 
 func TestSealedAccountsCanariesAndSponsoredServiceAccountsAreNeverQuarantined(t *testing.T) {

@@ -51,9 +51,6 @@ func (e *Engine) isOver(ctx context.Context, r store.Reader, l *live, c onus.Cha
 func (e *Engine) stillHere(l *live, c onus.Change) write {
 	return func(ctx context.Context, tx store.Tx) (func(), error) {
 		gone, err := e.noMore(ctx, tx, l, c, tx.Now())
-		if err == nil && !gone {
-			gone, err = e.answeredMeanwhile(ctx, tx, l)
-		}
 		if err == nil && gone {
 			err = errLeft
 		}
@@ -74,7 +71,10 @@ func (e *Engine) noMore(ctx context.Context, r store.Reader, l *live, c onus.Cha
 	if over, err := e.isOver(ctx, r, l, c); err != nil || over {
 		return over, err
 	}
-	return ranOut(ctx, r, c, now)
+	if out, err := ranOut(ctx, r, c, now); err != nil || out {
+		return out, err
+	}
+	return e.answeredMeanwhile(ctx, r, l)
 }
 
 // ranOut says whether a repair would give back what has no reason any more:
